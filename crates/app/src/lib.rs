@@ -1,0 +1,1 @@
+//! Countersign: self-hosted one-time codes over WhatsApp.

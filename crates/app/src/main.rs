@@ -1,0 +1,2 @@
+//! Starts Countersign.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The inbound API: generated service traits, conversion, one error table, caller identity.

@@ -1,0 +1,1 @@
+//! The world's numbering plan behind the domain's port.

@@ -1,0 +1,1 @@
+//! The storage ports in memory: the laptop default, and the oracle other stores are compared with.

@@ -1,0 +1,1 @@
+//! Manual clock, seeded randomness, recorders, and the contract suites that bind the adapters.

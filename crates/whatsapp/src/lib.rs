@@ -1,0 +1,1 @@
+//! Everything Meta-shaped, both directions: the Cloud API client and the signed webhook intake.
