@@ -1,1 +1,35 @@
 //! The rules of one-time codes, the use cases that apply them, and the ports they need.
+//!
+//! Everything Countersign decides is decided here, and nothing here touches the world: no network, no store, no
+//! clock, no randomness, no logging, no serialisation. `now` is an argument; what can fail or block is a port.
+//!
+//! # The way in
+//!
+//! - [`recipient`] is the aggregate: one phone as one app uses it for one purpose. Its methods are the pure decisions.
+//! - [`use_case`] holds what callers may ask for. Each is short: load, decide, replace, observe.
+//! - [`ports`] is everything the world has to provide. An adapter implements a port and passes its contract suite.
+//! - [`policy`] is every number, validated once.
+//!
+//! # Adding a rule
+//!
+//! Give it a field in [`policy::PolicySettings`] with its default and its limits, decide it in [`recipient`], name it
+//! in [`limit::RuleName`] if it can refuse, and let the simulation in `tests/` try to break it.
+
+pub mod app;
+pub mod code;
+pub mod context;
+pub mod delivery;
+pub mod event;
+pub mod id;
+pub mod key;
+pub mod limit;
+pub mod phone;
+pub mod policy;
+pub mod ports;
+pub mod recipient;
+pub mod reference;
+pub mod request;
+pub mod retry;
+pub mod time;
+pub mod use_case;
+pub mod verification;

@@ -1,0 +1,215 @@
+//! One message carrying the code, and how far it got. Truth only moves forward.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::app::Language;
+use crate::time::Timestamp;
+
+/// The number of a delivery within its verification, from 1.
+pub type DeliveryNumber = u16;
+
+/// One WhatsApp message that carries a code.
+///
+/// Fields are public because stores must write and read every one; only this crate's decisions change them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its number within the verification.
+    pub number: DeliveryNumber,
+    /// The generation of the code it carries.
+    pub generation: u16,
+    /// The language it is written in.
+    pub language: Language,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    pub updated_at: Timestamp,
+    /// How many times it was handed to the messenger.
+    pub tries: u8,
+    /// Whether an uncertain attempt was already repeated; there is no second repeat.
+    pub repeated: bool,
+    /// When it counts as dropped if no word of delivery came. Set once the provider may have it.
+    pub drop_at: Option<Timestamp>,
+    /// How far it got.
+    pub state: DeliveryState,
+    /// What the provider last said about a failure.
+    pub report: Option<ProviderReport>,
+}
+
+/// How far a message got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// To be sent at that time.
+    Due {
+        /// When.
+        at: Timestamp,
+    },
+    /// Claimed: somebody is sending it.
+    Sending {
+        /// Until when the claim holds; after that the claimer counts as lost.
+        lease_until: Timestamp,
+    },
+    /// The answer to an attempt was lost.
+    Unknown {
+        /// Until when a webhook may settle it, before the message is sent once more. `None` once that was done.
+        settle_at: Option<Timestamp>,
+    },
+    /// The provider took it.
+    Accepted,
+    /// The provider took it and holds it for a quality assessment.
+    Held,
+    /// The provider sent it.
+    Sent,
+    /// Presumed dropped: its life is over and no word came.
+    Dropped,
+    /// It failed for good.
+    Failed(FailureReason),
+    /// It reached the phone.
+    Delivered,
+    /// The person opened it.
+    Read,
+}
+
+impl DeliveryState {
+    /// How far along the state is; truth only ever moves to a higher rank.
+    ///
+    /// `Delivered` and `Read` stand above `Failed` and `Dropped`, because Meta reports both for one message.
+    pub const fn rank(&self) -> u8 {
+        match self {
+            Self::Due { .. } | Self::Sending { .. } | Self::Unknown { .. } => 0,
+            Self::Accepted | Self::Held => 1,
+            Self::Sent => 2,
+            Self::Dropped => 3,
+            Self::Failed(_) => 4,
+            Self::Delivered => 5,
+            Self::Read => 6,
+        }
+    }
+
+    /// Whether the message reached the phone.
+    pub const fn reached(&self) -> bool {
+        matches!(self, Self::Delivered | Self::Read)
+    }
+
+    /// Whether the message can still reach the phone, as far as we know.
+    pub const fn is_hopeful(&self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
+}
+
+/// Why a message failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureReason {
+    /// The provider will never deliver to this recipient.
+    Undeliverable,
+    /// Our template, parameter or account is wrong.
+    Misconfigured,
+    /// The provider kept asking us to slow down.
+    Throttled,
+    /// The provider could not be reached, or kept failing.
+    ProviderUnavailable,
+    /// Too little of the code's life was left, or the verification ended, before it could be sent.
+    TooLate,
+    /// A newer message took its place before it was sent.
+    Superseded,
+}
+
+/// The provider's own words about a failure.
+///
+/// An adapter masks anything in them that could be a phone number before it builds one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderReport {
+    /// The provider's code, 0 when there was none.
+    pub code: u32,
+    /// The provider's title, at most 200 characters.
+    pub title: String,
+    /// The provider's details, at most 500 characters.
+    pub details: String,
+}
+
+impl ProviderReport {
+    /// The most characters a title may have.
+    pub const TITLE_MAX: usize = 200;
+    /// The most characters details may have.
+    pub const DETAILS_MAX: usize = 500;
+
+    /// A report cut to its limits.
+    pub fn new(code: u32, title: &str, details: &str) -> Self {
+        Self {
+            code,
+            title: title.chars().take(Self::TITLE_MAX).collect(),
+            details: details.chars().take(Self::DETAILS_MAX).collect(),
+        }
+    }
+}
+
+impl fmt::Display for ProviderReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.title)?;
+        if self.details.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.details)
+        }
+    }
+}
+
+/// What a provider's error means for us: the next step, decided by code and not by HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// Never again for this recipient.
+    Rejected,
+    /// Something of ours is wrong: alert, and do not repeat.
+    Misconfigured(Fault),
+    /// Slow down.
+    Throttled {
+        /// Who has to slow down.
+        scope: ThrottleScope,
+        /// How long, when the provider said so.
+        retry_after: Option<Duration>,
+    },
+    /// It was not sent, and a later attempt may succeed.
+    Unavailable,
+    /// It may have been sent: the answer was lost.
+    Uncertain,
+}
+
+/// What of ours is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The template is missing, paused, disabled or of another shape.
+    Template,
+    /// The request itself is malformed.
+    Request,
+    /// The account, the sender or the token cannot send.
+    Account,
+}
+
+/// Who has to slow down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThrottleScope {
+    /// This recipient (Meta 131056).
+    Recipient,
+    /// This sender's number (Meta 130429, 131048).
+    Sender,
+    /// The whole account (Meta 4, 80007).
+    Account,
+}
+
+/// What a webhook says about a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryReport {
+    /// The provider sent it.
+    Sent,
+    /// It reached the phone.
+    Delivered,
+    /// The person opened it.
+    Read,
+    /// It failed.
+    Failed {
+        /// What the error means for us.
+        step: NextStep,
+        /// The provider's words.
+        report: ProviderReport,
+    },
+}

@@ -1,0 +1,274 @@
+//! Everything the world has to provide. Each promise below has a test of its name in `countersign-testkit`.
+//!
+//! A port is for what can fail, block, or differ by deployment. Absence is `Option`, contention is a value, failure is
+//! an error whose variants are the caller's next step. Signatures hold no driver's types. To write an adapter, see
+//! `docs/adapters.md`.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::app::{Language, TemplateName};
+use crate::code::Code;
+use crate::delivery::{NextStep, ProviderReport};
+use crate::event::Event;
+use crate::id::{AppId, RecipientKey, Shard};
+use crate::limit::{Charge, Remaining, RuleName};
+use crate::phone::PhoneNumber;
+use crate::recipient::Recipient;
+use crate::time::Timestamp;
+use crate::use_case::Errand;
+
+/// What went wrong underneath, for the log at the edge.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// The version of a stored record. Stores number them; nobody else reads anything into the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// A record as a store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The version a later replace has to have seen.
+    pub version: Version,
+    /// The record.
+    pub recipient: Recipient,
+}
+
+/// What became of a replace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// The record was written and has this version.
+    Written(Version),
+    /// Somebody else was first; this is what is there now.
+    Conflict(Option<Box<Stored>>),
+}
+
+/// Why a store could not answer.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// It cannot be reached or refuses to work now. A write may or may not have happened. Repeat later.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Cause),
+    /// What it holds cannot be read. Repeating does not help; an operator has to look.
+    #[error("a stored record cannot be read")]
+    Corrupt(#[source] Cause),
+}
+
+/// Keeps recipients and knows no rules.
+///
+/// Promises: `load` answers with the last written record and its version. Of concurrent replaces that saw the same
+/// version exactly one is written. The wake-up index moves in the same step as the record. A record stays readable
+/// at least until its `keep_until`, and never for ever.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait RecipientStore: Send + Sync {
+    /// The record at `key`, if there is one.
+    async fn load(&self, key: RecipientKey) -> Result<Option<Stored>, StoreError>;
+
+    /// Writes `new` if the stored version is `seen`, or if nothing is stored and nothing was seen, and moves the
+    /// wake-up to `new.wake_at()` in the same step. On conflict hands back what is there and changes nothing.
+    async fn replace(
+        &self,
+        key: RecipientKey,
+        seen: Option<Version>,
+        new: &Recipient,
+        now: Timestamp,
+    ) -> Result<Replaced, StoreError>;
+
+    /// The recipients of `shard` whose wake-up is at or before `now`, earliest first, at most `limit`.
+    async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError>;
+
+    /// How many recipients' wake-ups are at or before `now`, over all shards.
+    async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError>;
+}
+
+/// What became of charges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// All of them were taken.
+    All,
+    /// None was: this rule refuses.
+    Refused {
+        /// The rule of the first charge, in the order given, that was refused.
+        rule: RuleName,
+        /// How long until that charge could be taken; `None` when it never could.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// Keeps the state of shared limits.
+///
+/// Promise: for every history the answers equal those of the functions in [`crate::limit`].
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait LimitStore: Send + Sync {
+    /// Takes every charge, or none when one is refused. Charges on one key count one after the other.
+    async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Taken, StoreError>;
+
+    /// Gives every charge back, never beyond full.
+    async fn give_back(&self, charges: &[Charge], now: Timestamp) -> Result<(), StoreError>;
+
+    /// What is left for each charge, in order. Changes nothing.
+    async fn peek(&self, charges: &[Charge], now: Timestamp) -> Result<Vec<Remaining>, StoreError>;
+}
+
+/// Hints across instances that a recipient changed. The listener loads the truth.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait ChangeFeed: Send + Sync {
+    /// Hints that the recipient changed. Never blocks; the hint may be lost.
+    fn publish(&self, key: RecipientKey);
+
+    /// Listens for changes of one recipient from now on.
+    async fn subscribe(&self, key: RecipientKey) -> Result<Box<dyn ChangeHints>, StoreError>;
+}
+
+/// The hints about one recipient.
+#[async_trait]
+pub trait ChangeHints: Send {
+    /// Waits for the next hint; several may come as one. `None` when the feed has ended.
+    async fn next(&mut self) -> Option<()>;
+}
+
+/// One message to be sent.
+#[derive(Debug)]
+pub struct Message {
+    /// For which app, which decides the sender.
+    pub app: AppId,
+    /// To whom.
+    pub to: PhoneNumber,
+    /// The secret it carries.
+    pub code: Code,
+    /// The template it is written with.
+    pub template: TemplateName,
+    /// The language of the template.
+    pub language: Language,
+    /// What every webhook about it must carry back.
+    pub reference: String,
+    /// How long the attempt may take.
+    pub timeout: Duration,
+}
+
+/// The provider took a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Whether it holds it for a quality assessment first.
+    pub held: bool,
+}
+
+/// Why a message was not taken, or may not have been.
+#[derive(Debug, Error)]
+#[error("the message was not accepted: {step:?}")]
+pub struct SendError {
+    /// What to do next.
+    pub step: NextStep,
+    /// What the provider said, if it said anything.
+    pub report: Option<ProviderReport>,
+    /// What went wrong underneath.
+    #[source]
+    pub cause: Option<Cause>,
+}
+
+/// Sends messages.
+///
+/// Promises: one call is one attempt; it ends within the message's time-out; an answer that was lost is `Uncertain`
+/// and never `Unavailable`; the code and the phone appear in no error.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait Messenger: Send + Sync {
+    /// Makes one attempt.
+    async fn send(&self, message: &Message) -> Result<Accepted, SendError>;
+}
+
+/// A country, as two capital letters of ISO 3166.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CountryCode([u8; 2]);
+
+impl CountryCode {
+    /// Reads two letters of either case. Whether such a country exists is not known here.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 2] = text.as_bytes().try_into().ok()?;
+        bytes
+            .iter()
+            .all(u8::is_ascii_alphabetic)
+            .then(|| Self(bytes.map(|byte| byte.to_ascii_uppercase())))
+    }
+}
+
+impl fmt::Display for CountryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0 {
+            fmt::Write::write_char(f, char::from(byte))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for CountryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What kind of line a number is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberKind {
+    /// A mobile line.
+    Mobile,
+    /// A fixed line.
+    Fixed,
+    /// A line that may be either; many countries do not tell them apart.
+    FixedOrMobile,
+    /// Anything else: toll-free, premium, shared cost, pager, voicemail, …
+    Other,
+}
+
+/// What the numbering plan knows about a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberFacts {
+    /// Its country; `None` for numbers of no country, such as satellite phones.
+    pub country: Option<CountryCode>,
+    /// Its kind.
+    pub kind: NumberKind,
+    /// Whether such a number can exist.
+    pub possible: bool,
+}
+
+/// The world's numbering plan. Pure: no I/O, and it never panics on a well-formed number.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+pub trait NumberingPlan: Send + Sync {
+    /// What is known about a number.
+    fn lookup(&self, phone: &PhoneNumber) -> NumberFacts;
+}
+
+/// Tells the time.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+pub trait Clock: Send + Sync {
+    /// The time now. It may step back; decisions cope.
+    fn now(&self) -> Timestamp;
+}
+
+/// Makes randomness fit for secrets.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+pub trait Random: Send + Sync {
+    /// Fills the bytes.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Hears what happened. Logs, metrics, audit and tallies are observers.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+pub trait Observer: Send + Sync {
+    /// Takes note. Never blocks and never fails.
+    fn record(&self, event: &Event);
+}
+
+/// Carries out what must not delay an answer.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+pub trait Courier: Send + Sync {
+    /// Takes an errand to be run soon by [`crate::use_case::Dispatch::run`], or hands it back when it has no room.
+    /// Never blocks.
+    fn hand_over(&self, errand: Errand) -> Result<(), Errand>;
+}

@@ -1,0 +1,103 @@
+//! Why a use case did not answer. Each variant is one row of the table callers see (`DESIGN` §6).
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::delivery::{Fault, ProviderReport};
+use crate::limit::RuleName;
+use crate::ports::{CountryCode, StoreError};
+
+/// A field of a request that was malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The app.
+    App,
+    /// The phone.
+    Phone,
+    /// The purpose.
+    Purpose,
+    /// The verification's id.
+    Id,
+    /// The name of the verification as a whole.
+    Verification,
+    /// The recipient as a whole.
+    Recipient,
+    /// The code.
+    Code,
+    /// The request id.
+    RequestId,
+    /// The language.
+    Language,
+    /// The context.
+    Context,
+}
+
+/// What is wrong with one field, and what to write instead. Never repeats the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field.
+    pub field: Field,
+    /// What is wrong, as a fragment that follows the field's name.
+    pub problem: String,
+}
+
+/// Why a use case did not answer.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A field is malformed. Nothing was counted, sent or charged.
+    #[error("a field of the request is malformed")]
+    Invalid(Violation),
+    /// There is no such app or verification, or the caller may not know of it.
+    #[error("there is no such verification or app")]
+    NotFound,
+    /// The request id was used with another body.
+    #[error("the request id was already used for another request")]
+    RequestIdReused,
+    /// Somebody else changed the recipient each time. Redo the whole operation.
+    #[error("other requests for the same recipient were faster")]
+    Contended,
+    /// The caller's deadline passed before anything was written. Nothing was sent.
+    #[error("the deadline passed before the request was carried out")]
+    DeadlineExceeded,
+    /// A limit or a budget is reached.
+    #[error("the limit {rule} is reached")]
+    LimitReached {
+        /// The rule.
+        rule: RuleName,
+        /// How long until it lets go, if it ever does.
+        retry_after: Option<Duration>,
+    },
+    /// The app does not send to that country.
+    #[error("the app does not send to this number's country")]
+    CountryNotAllowed {
+        /// The country, when the number has one.
+        country: Option<CountryCode>,
+    },
+    /// The app has no template in any language that would do.
+    #[error("the app has no template to send")]
+    TemplateMissing,
+    /// The provider refused the app's last message for a reason of ours; an operator has to act.
+    #[error("messages of this app cannot be sent until an operator acts")]
+    CannotSend {
+        /// What of ours is wrong.
+        fault: Fault,
+        /// The provider's words.
+        report: Option<ProviderReport>,
+        /// How long until the next start may try again.
+        retry_after: Duration,
+    },
+    /// The store failed; nothing was approved and nothing sent.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// A malformed field, with the words of whoever read it.
+    pub fn invalid(field: Field, problem: &impl ToString) -> Self {
+        Self::Invalid(Violation {
+            field,
+            problem: problem.to_string(),
+        })
+    }
+}

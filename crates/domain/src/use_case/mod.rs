@@ -1,0 +1,186 @@
+//! What callers, webhooks and the loop may ask for. Each use case is short: load, decide, replace, observe.
+//!
+//! Driving adapters call these structs and nothing else. The one loop that loads, decides and replaces is
+//! [`Records::decide`]; no use case writes its own.
+
+mod apply_delivery;
+mod cancel;
+mod check;
+mod dispatch;
+mod error;
+mod faults;
+mod get;
+mod records;
+mod start;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::app::{Apps, Caller};
+use crate::context::ContextDigest;
+use crate::id::{AppId, Environment, Purpose, RecipientKey, Serial, VerificationId};
+use crate::key::{Identity, KeyRing};
+use crate::phone::PhoneNumber;
+use crate::policy::{Countries, Policy, PolicySettings};
+use crate::ports::{
+    ChangeFeed, Clock, Courier, LimitStore, Messenger, NumberingPlan, Observer, Random, RecipientStore,
+};
+use crate::recipient::Recipient;
+
+pub use apply_delivery::{Applied, ApplyDelivery};
+pub use cancel::Cancel;
+pub use check::{Check, CheckAnswer, CheckRequest};
+pub use dispatch::{ClaimedDelivery, Dispatch, Errand};
+pub use error::{Error, Field, Violation};
+pub use faults::{Faults, StandingFault};
+pub use get::Get;
+pub use records::Records;
+pub use start::{Start, StartAnswer, StartRequest};
+
+/// How often a decision is made again on a newer record before the caller is told it lost every race.
+pub const DECISIONS_MAX: usize = 64;
+
+/// What an installation is configured to do: its apps, keys and name. Does not change while it runs.
+#[derive(Debug)]
+pub struct Rulebook {
+    /// The apps.
+    pub apps: Apps,
+    /// The keys codes are derived with.
+    pub keys: KeyRing,
+    /// The installation's own key.
+    pub identity: Identity,
+    /// The installation's name in webhook references.
+    pub environment: Environment,
+}
+
+impl Rulebook {
+    /// The policy a record is brought up to date with. A record whose purpose left the configuration is finished
+    /// under the default numbers.
+    fn policy_of(&self, recipient: &Recipient) -> Arc<Policy> {
+        let known = self.apps.policy(&recipient.app, &recipient.purpose);
+        Arc::clone(known.unwrap_or_else(|| default_policy()))
+    }
+}
+
+fn default_policy() -> &'static Arc<Policy> {
+    static DEFAULT: std::sync::OnceLock<Arc<Policy>> = std::sync::OnceLock::new();
+    DEFAULT.get_or_init(|| {
+        #[expect(clippy::expect_used, reason = "a constant, checked by a test of this module")]
+        let policy = Policy::new(PolicySettings {
+            countries: Countries::All,
+            ..PolicySettings::default()
+        })
+        .expect("the default numbers hold together");
+        Arc::new(policy)
+    })
+}
+
+/// A caller's word for a verification.
+#[derive(Clone, Debug)]
+pub enum VerificationName {
+    /// By its id.
+    Id(VerificationId),
+    /// The newest one of a recipient.
+    Newest {
+        /// The app.
+        app: AppId,
+        /// The phone.
+        phone: PhoneNumber,
+        /// The purpose.
+        purpose: Purpose,
+    },
+}
+
+impl VerificationName {
+    fn key(&self, identity: &Identity) -> RecipientKey {
+        match self {
+            Self::Id(id) => id.recipient(),
+            Self::Newest { app, phone, purpose } => RecipientKey::derive(identity, app, purpose, phone),
+        }
+    }
+
+    /// The verification this names in a record, for a caller who may know of it. Everything else is `NotFound`, so
+    /// that an id of another app looks exactly like an unknown one.
+    fn resolve(&self, recipient: Option<&Recipient>, caller: &Caller, identity: &Identity) -> Result<Serial, Error> {
+        let recipient = recipient.filter(|it| caller.may_use(&it.app)).ok_or(Error::NotFound)?;
+        let verification = match self {
+            Self::Id(id) if id.belongs_to(identity, &recipient.salt.0) => recipient.verification(id.serial()),
+            Self::Id(_) => None,
+            Self::Newest { .. } => recipient.newest(),
+        };
+        verification.map(|it| it.serial).ok_or(Error::NotFound)
+    }
+}
+
+/// The context pairs of a request.
+pub type ContextPairs = BTreeMap<String, String>;
+
+fn context_digest(identity: &Identity, pairs: &ContextPairs) -> Result<Option<ContextDigest>, Error> {
+    ContextDigest::new(identity, pairs).map_err(|error| Error::invalid(Field::Context, &error))
+}
+
+/// Everything the use cases need from the world.
+#[derive(Clone)]
+pub struct Ports {
+    /// Keeps recipients.
+    pub recipients: Arc<dyn RecipientStore>,
+    /// Keeps shared limits.
+    pub limits: Arc<dyn LimitStore>,
+    /// Hints at changes.
+    pub feed: Arc<dyn ChangeFeed>,
+    /// Sends messages.
+    pub messenger: Arc<dyn Messenger>,
+    /// Knows the numbering plan.
+    pub numbering: Arc<dyn NumberingPlan>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes randomness.
+    pub random: Arc<dyn Random>,
+    /// Hears what happened.
+    pub observer: Arc<dyn Observer>,
+    /// Runs errands in the background.
+    pub courier: Arc<dyn Courier>,
+}
+
+/// The use cases of one installation, over one set of ports.
+#[derive(Clone)]
+pub struct UseCases {
+    /// Ask a person for a code.
+    pub start: Arc<Start>,
+    /// Compare a guess.
+    pub check: Arc<Check>,
+    /// End a verification.
+    pub cancel: Arc<Cancel>,
+    /// Read a verification.
+    pub get: Arc<Get>,
+    /// Send what is due.
+    pub dispatch: Arc<Dispatch>,
+    /// Apply what a webhook says.
+    pub apply_delivery: Arc<ApplyDelivery>,
+}
+
+impl UseCases {
+    /// Wires the use cases to their ports.
+    pub fn new(rulebook: &Arc<Rulebook>, ports: &Ports) -> Self {
+        let faults = Arc::new(Faults::default());
+        let records = Arc::new(Records::new(Arc::clone(rulebook), ports));
+        let (start, check) = (Start::new(&records, &faults, ports), Check::new(&records, ports));
+        let dispatch = Dispatch::new(&records, &faults, ports);
+        Self {
+            start: Arc::new(start),
+            check: Arc::new(check),
+            cancel: Arc::new(Cancel::new(&records)),
+            get: Arc::new(Get::new(&records)),
+            dispatch: Arc::new(dispatch),
+            apply_delivery: Arc::new(ApplyDelivery::new(&records, ports)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_default_numbers_hold_together() {
+        assert_eq!(super::default_policy().guesses_max, 5);
+    }
+}

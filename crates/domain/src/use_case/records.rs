@@ -1,0 +1,247 @@
+//! The one loop over a record: load, decide, charge, replace, and decide again when somebody was faster.
+
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::id::{Identified, RecipientKey, VerificationId};
+use crate::limit::Charge;
+use crate::policy::Policy;
+use crate::ports::{ChangeFeed, Clock, LimitStore, Observer, RecipientStore, Replaced, Stored, Taken, Version};
+use crate::recipient::Recipient;
+use crate::time::Timestamp;
+use crate::use_case::{DECISIONS_MAX, Error, Ports, Rulebook};
+use crate::verification::Verification;
+
+/// Recipients behind their store, and the loop that changes them.
+pub struct Records {
+    pub(super) rulebook: Arc<Rulebook>,
+    store: Arc<dyn RecipientStore>,
+    limits: Arc<dyn LimitStore>,
+    feed: Arc<dyn ChangeFeed>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+/// What a decision sees.
+pub(super) struct Moment {
+    /// The time of the decision: the clock's, or the record's last change if that is later.
+    pub(super) now: Timestamp,
+    /// The policy of the record, when there is a record.
+    pub(super) policy: Arc<Policy>,
+    /// Whether the stored record's wake-up has come.
+    pub(super) is_due: bool,
+}
+
+/// What a decision wants.
+pub(super) enum Decision<T> {
+    /// Leave the record as it is.
+    Keep(T),
+    /// Write this, once the charges are taken.
+    Replace {
+        /// The record to write.
+        recipient: Recipient,
+        /// What the write costs against shared limits.
+        charges: Vec<Charge>,
+        /// The answer, if the write succeeds.
+        answer: T,
+    },
+}
+
+/// What became of a decision.
+pub(super) struct Decided<T> {
+    /// The decision's answer.
+    pub(super) answer: T,
+    /// The time it was made at.
+    pub(super) now: Timestamp,
+    /// The record as it was written, with its version; `None` when it was left as it is.
+    pub(super) written: Option<(Version, Recipient)>,
+}
+
+impl Records {
+    /// Wires the loop to its ports.
+    pub fn new(rulebook: Arc<Rulebook>, ports: &Ports) -> Self {
+        Self {
+            rulebook,
+            store: Arc::clone(&ports.recipients),
+            limits: Arc::clone(&ports.limits),
+            feed: Arc::clone(&ports.feed),
+            clock: Arc::clone(&ports.clock),
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+
+    /// Loads a record and settles it, without writing.
+    pub(super) async fn read(&self, key: RecipientKey) -> Result<(Option<Recipient>, Moment), Error> {
+        let stored = self.store.load(key).await?;
+        Ok(self.settled(stored.as_ref()))
+    }
+
+    /// The recipients of a shard whose wake-up has come.
+    pub(super) async fn due(&self, shard: crate::id::Shard, limit: usize) -> Result<Vec<RecipientKey>, Error> {
+        Ok(self.store.due(self.clock.now(), shard, limit).await?)
+    }
+
+    /// Loads the record, lets `decide` look at a settled copy, and writes what it wants if nobody was faster;
+    /// otherwise decides again on what is there now, at most [`DECISIONS_MAX`] times.
+    ///
+    /// `known` spares the load when the caller just wrote the record. Charges are taken before the write and given
+    /// back when nothing was written. Nothing is written after `deadline`.
+    pub(super) async fn decide<T>(
+        &self,
+        key: RecipientKey,
+        known: Option<Stored>,
+        deadline: Option<Timestamp>,
+        mut decide: impl FnMut(Option<Recipient>, &Moment) -> Result<Decision<T>, Error> + Send,
+    ) -> Result<Decided<T>, Error> {
+        let mut taken = Vec::new();
+        let decided = self
+            .decide_charging(key, known, deadline, &mut decide, &mut taken)
+            .await;
+        // After a failed write nobody knows whether the record was written: then the charge stands.
+        let unwritten = match &decided {
+            Ok(decided) => decided.written.is_none(),
+            Err(error) => !matches!(error, Error::Store(_)),
+        };
+        if unwritten && !taken.is_empty() {
+            self.give_back(&taken).await;
+        }
+        decided
+    }
+
+    /// Gives charges back. A failure is only noted: what was taken comes back by itself with time.
+    pub(super) async fn give_back(&self, charges: &[Charge]) {
+        if self.limits.give_back(charges, self.clock.now()).await.is_ok() {
+            return;
+        }
+        for charge in charges {
+            self.observer.record(&Event::GiveBackLost { rule: charge.rule });
+        }
+    }
+
+    async fn decide_charging<T>(
+        &self,
+        key: RecipientKey,
+        known: Option<Stored>,
+        deadline: Option<Timestamp>,
+        decide: &mut (impl FnMut(Option<Recipient>, &Moment) -> Result<Decision<T>, Error> + Send),
+        taken: &mut Vec<Charge>,
+    ) -> Result<Decided<T>, Error> {
+        let mut stored = match known {
+            Some(known) => Some(known),
+            None => self.store.load(key).await?,
+        };
+        for _ in 0..DECISIONS_MAX {
+            let (recipient, moment) = self.settled(stored.as_ref());
+            if deadline.is_some_and(|deadline| deadline <= moment.now) {
+                return Err(Error::DeadlineExceeded);
+            }
+            let (mut next, charges, answer) = match decide(recipient, &moment)? {
+                Decision::Keep(answer) => {
+                    return Ok(Decided {
+                        answer,
+                        now: moment.now,
+                        written: None,
+                    });
+                }
+                Decision::Replace {
+                    recipient,
+                    charges,
+                    answer,
+                } => (recipient, charges, answer),
+            };
+            next.seal(&self.rulebook.policy_of(&next), moment.now);
+            self.charge(charges, taken, moment.now).await?;
+            let seen = stored.as_ref().map(|it| it.version);
+            match self.store.replace(key, seen, &next, moment.now).await? {
+                Replaced::Written(version) => {
+                    self.tell(key, stored.as_ref().map(|it| &it.recipient), &next);
+                    return Ok(Decided {
+                        answer,
+                        now: moment.now,
+                        written: Some((version, next)),
+                    });
+                }
+                Replaced::Conflict(newer) => stored = newer.map(|it| *it),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Takes what this round wants and an earlier one did not take yet.
+    async fn charge(&self, charges: Vec<Charge>, taken: &mut Vec<Charge>, now: Timestamp) -> Result<(), Error> {
+        if charges.is_empty() || charges == *taken {
+            return Ok(());
+        }
+        match self.limits.take(&charges, now).await? {
+            Taken::All => taken.extend(charges),
+            Taken::Refused { rule, retry_after } => return Err(Error::LimitReached { rule, retry_after }),
+        }
+        Ok(())
+    }
+
+    fn settled(&self, stored: Option<&Stored>) -> (Option<Recipient>, Moment) {
+        let now = self.clock.now();
+        let Some(stored) = stored else {
+            return (
+                None,
+                Moment {
+                    now,
+                    policy: Arc::clone(super::default_policy()),
+                    is_due: false,
+                },
+            );
+        };
+        let mut recipient = stored.recipient.clone();
+        let now = now.max(recipient.changed_at);
+        let policy = self.rulebook.policy_of(&recipient);
+        let is_due = recipient.wake_at().is_some_and(|at| at <= now);
+        recipient.settle(&policy, now);
+        (Some(recipient), Moment { now, policy, is_due })
+    }
+
+    /// Tells everybody what the write changed. Events come from comparing before and after, so that no decision can
+    /// forget one.
+    fn tell(&self, key: RecipientKey, before: Option<&Recipient>, after: &Recipient) {
+        self.feed.publish(key);
+        for verification in &after.verifications {
+            let known = before.and_then(|it| it.verification(verification.serial));
+            let subject = || Identified {
+                app: after.app.clone(),
+                purpose: after.purpose.clone(),
+                verification: VerificationId::new(&self.rulebook.identity, key, verification.serial, &after.salt.0),
+            };
+            self.tell_deliveries(known, verification, &subject);
+            if let (true, Some(ended_at)) = (known.is_none_or(Verification::is_open), verification.state.ended_at()) {
+                self.observer.record(&Event::Ended {
+                    subject: subject(),
+                    state: verification.state,
+                    open_for: ended_at.since(verification.opened_at),
+                });
+            }
+        }
+    }
+
+    fn tell_deliveries(
+        &self,
+        known: Option<&Verification>,
+        verification: &Verification,
+        subject: &dyn Fn() -> Identified,
+    ) {
+        for delivery in &verification.deliveries {
+            let from = known
+                .and_then(|it| it.deliveries.iter().find(|it| it.number == delivery.number))
+                .map(|it| it.state);
+            if from == Some(delivery.state) {
+                continue;
+            }
+            self.observer.record(&Event::DeliveryMoved {
+                subject: subject(),
+                delivery: delivery.number,
+                from,
+                to: delivery.state,
+                tries: delivery.tries,
+                report: delivery.report.clone(),
+            });
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Start: ask a person for a code, once, whatever runs in parallel.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::app::{App, Caller, Language};
+use crate::code::Salt;
+use crate::context::ContextDigest;
+use crate::event::Event;
+use crate::id::{AppId, Identified, Purpose, RecipientKey};
+use crate::limit::{Charge, LimitKey, RuleName};
+use crate::phone::{PhoneError, PhoneNumber};
+use crate::policy::Policy;
+use crate::ports::{Courier, NumberingPlan, Random, Stored};
+use crate::recipient::{Claim, Recipient, StartDecision, StartOrder, VerificationView};
+use crate::request::{RequestDigest, RequestId};
+use crate::time::Timestamp;
+use crate::use_case::records::{Decided, Decision, Moment};
+use crate::use_case::{ClaimedDelivery, ContextPairs, Errand, Error, Faults, Field, Ports, Records, context_digest};
+use crate::verification::StartOutcome;
+
+/// What a caller asks for.
+#[derive(Clone, Debug)]
+pub struct StartRequest {
+    /// For which app.
+    pub app: AppId,
+    /// Whom to ask.
+    pub phone: PhoneNumber,
+    /// What for.
+    pub purpose: Purpose,
+    /// The language to write in, if the caller cares.
+    pub language: Option<Language>,
+    /// What the code is bound to.
+    pub context: ContextPairs,
+    /// Makes a repeat safe.
+    pub request_id: Option<RequestId>,
+    /// After this, nothing is written and nothing sent.
+    pub deadline: Option<Timestamp>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartAnswer {
+    /// What was done.
+    pub outcome: StartOutcome,
+    /// The verification.
+    pub view: VerificationView,
+}
+
+/// Asks a person for a code: joins what is open, sends it again, or opens a new verification.
+///
+/// Answers once the decision is written; the message goes out in the background.
+pub struct Start {
+    records: Arc<Records>,
+    faults: Arc<Faults>,
+    numbering: Arc<dyn NumberingPlan>,
+    random: Arc<dyn Random>,
+    courier: Arc<dyn Courier>,
+}
+
+struct Answer {
+    outcome: StartOutcome,
+    view: VerificationView,
+    claim: Option<Claim>,
+}
+
+impl Start {
+    /// Wires the use case to its ports.
+    pub fn new(records: &Arc<Records>, faults: &Arc<Faults>, ports: &Ports) -> Self {
+        Self {
+            records: Arc::clone(records),
+            faults: Arc::clone(faults),
+            numbering: Arc::clone(&ports.numbering),
+            random: Arc::clone(&ports.random),
+            courier: Arc::clone(&ports.courier),
+        }
+    }
+
+    /// Carries a start out. Errors are those of [`Error`]; every refusal by a rule is observed.
+    pub async fn execute(&self, caller: &Caller, request: StartRequest) -> Result<StartAnswer, Error> {
+        let answer = self.decide(caller, &request).await;
+        if let Err(error) = &answer {
+            self.observe_refusal(caller, &request, error);
+        }
+        answer
+    }
+
+    async fn decide(&self, caller: &Caller, request: &StartRequest) -> Result<StartAnswer, Error> {
+        let rulebook = &self.records.rulebook;
+        let app = rulebook
+            .apps
+            .get(&request.app)
+            .filter(|_| caller.may_use(&request.app))
+            .ok_or(Error::NotFound)?;
+        let policy = app.purposes.get(&request.purpose).ok_or_else(|| unknown_purpose(app))?;
+        self.check_number(&request.phone, policy)?;
+        let language = app
+            .template
+            .as_ref()
+            .and_then(|it| it.language(request.language.as_ref()));
+        let language = language.ok_or(Error::TemplateMissing)?;
+        let context = context_digest(&rulebook.identity, &request.context)?;
+        let order = StartOrder {
+            phone: request.phone.clone(),
+            language: language.clone(),
+            context,
+            key: rulebook.keys.current().clone(),
+            request: request
+                .request_id
+                .as_ref()
+                .map(|id| self.digest(caller, id, request, context)),
+        };
+        let key = RecipientKey::derive(&rulebook.identity, &request.app, &request.purpose, &request.phone);
+        let charges = vec![unanswered_charge(&self.records, &request.phone, policy)];
+        let salt = self.fresh_salt();
+        let decided = self
+            .records
+            .decide(key, None, request.deadline, |recipient, moment| {
+                let recipient =
+                    recipient.unwrap_or_else(|| Recipient::new(request.app.clone(), request.purpose.clone(), salt));
+                self.decide_once(recipient, key, &order, &charges, policy, moment)
+            })
+            .await?;
+        Ok(self.answer(caller, key, decided).await)
+    }
+
+    /// One round of the loop: the pure decision, and what it needs to be written.
+    fn decide_once(
+        &self,
+        mut recipient: Recipient,
+        key: RecipientKey,
+        order: &StartOrder,
+        charges: &[Charge],
+        policy: &Policy,
+        moment: &Moment,
+    ) -> Result<Decision<Answer>, Error> {
+        let now = moment.now;
+        let (outcome, serial, claim, write) = match recipient.start(order, policy, now) {
+            StartDecision::Send { outcome, claim } => (outcome, claim.serial, Some(claim), true),
+            StartDecision::Join { serial, remembered } => (StartOutcome::Joined, serial, None, remembered),
+            StartDecision::Repeat { outcome, serial } => (outcome, serial, None, false),
+            StartDecision::RequestIdReused => return Err(Error::RequestIdReused),
+            StartDecision::Refused(restraint) => {
+                let retry_after = Some(restraint.until.since(now));
+                return Err(Error::LimitReached {
+                    rule: restraint.rule,
+                    retry_after,
+                });
+            }
+        };
+        if claim.is_some()
+            && let Some(standing) = self.faults.standing(&recipient.app, now)
+        {
+            return Err(standing.into());
+        }
+        let identity = &self.records.rulebook.identity;
+        let view = recipient
+            .view(identity, key, serial, policy, now)
+            .ok_or(Error::NotFound)?;
+        let answer = Answer { outcome, view, claim };
+        let charges = if claim.is_some() { charges.to_vec() } else { Vec::new() };
+        Ok(if write {
+            Decision::Replace {
+                recipient,
+                charges,
+                answer,
+            }
+        } else {
+            Decision::Keep(answer)
+        })
+    }
+
+    /// Hands the claimed message over and answers. When there is no room to send it now, it is given back to the loop.
+    async fn answer(&self, caller: &Caller, key: RecipientKey, decided: Decided<Answer>) -> StartAnswer {
+        let Answer { outcome, view, claim } = decided.answer;
+        if let (Some(claim), Some((version, recipient))) = (claim, decided.written) {
+            let stored = Stored { version, recipient };
+            let claimed = Box::new(ClaimedDelivery { key, claim, stored });
+            if let Err(Errand::Send(claimed)) = self.courier.hand_over(Errand::Send(claimed)) {
+                claimed.release(&self.records).await;
+            }
+        }
+        let subject = Identified {
+            app: view.app.clone(),
+            purpose: view.purpose.clone(),
+            verification: view.id,
+        };
+        self.records.observer.record(&Event::Started {
+            caller: caller.id.clone(),
+            subject,
+            outcome,
+        });
+        StartAnswer { outcome, view }
+    }
+
+    fn check_number(&self, phone: &PhoneNumber, policy: &Policy) -> Result<(), Error> {
+        let facts = self.numbering.lookup(phone);
+        if !facts.possible {
+            return Err(Error::invalid(Field::Phone, &PhoneError::Impossible));
+        }
+        if policy.countries.allows(facts.country) {
+            return Ok(());
+        }
+        Err(Error::CountryNotAllowed { country: facts.country })
+    }
+
+    fn digest(
+        &self,
+        caller: &Caller,
+        id: &RequestId,
+        request: &StartRequest,
+        context: Option<ContextDigest>,
+    ) -> RequestDigest {
+        let body: [&[u8]; 5] = [
+            request.app.as_str().as_bytes(),
+            request.purpose.as_str().as_bytes(),
+            request.phone.expose().as_bytes(),
+            request.language.as_ref().map_or(b"", |it| it.as_str().as_bytes()),
+            context.as_ref().map_or(b"", |it| it.as_bytes()),
+        ];
+        RequestDigest::new(&self.records.rulebook.identity, "start", &caller.id, id, &body)
+    }
+
+    fn fresh_salt(&self) -> Salt {
+        let mut salt = [0; 16];
+        self.random.fill(&mut salt);
+        Salt(salt)
+    }
+
+    fn observe_refusal(&self, caller: &Caller, request: &StartRequest, error: &Error) {
+        let (rule, retry_after) = match error {
+            Error::LimitReached { rule, retry_after } => (*rule, *retry_after),
+            Error::CountryNotAllowed { .. } => (RuleName::Countries, None),
+            _ => return,
+        };
+        self.records.observer.record(&Event::StartRefused {
+            caller: caller.id.clone(),
+            app: request.app.clone(),
+            purpose: request.purpose.clone(),
+            rule,
+            retry_after,
+        });
+    }
+}
+
+/// One unanswered send to a phone, whatever app asked for it (R15).
+pub(super) fn unanswered_charge(records: &Records, phone: &PhoneNumber, policy: &Policy) -> Charge {
+    Charge {
+        rule: RuleName::UnansweredSends,
+        key: LimitKey::derive(
+            &records.rulebook.identity,
+            RuleName::UnansweredSends,
+            phone.expose().as_bytes(),
+        ),
+        quota: policy.unanswered_quota(),
+        amount: NonZeroU32::MIN,
+    }
+}
+
+fn unknown_purpose(app: &App) -> Error {
+    let known: Vec<_> = app.purposes.keys().map(Purpose::as_str).collect();
+    Error::invalid(
+        Field::Purpose,
+        &format!("is not a purpose of this app; it knows {}", known.join(", ")),
+    )
+}

@@ -1,0 +1,150 @@
+//! One question "is this you?" to a recipient, with one life.
+
+use crate::code::CodeRecipe;
+use crate::delivery::{Delivery, FailureReason};
+use crate::id::Serial;
+use crate::time::Timestamp;
+
+/// One question to a recipient.
+///
+/// Fields are public because stores must write and read every one; only this crate's decisions change them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// Its number within the recipient.
+    pub serial: Serial,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When its code stops being accepted.
+    pub expires_at: Timestamp,
+    /// How its code is derived.
+    pub recipe: CodeRecipe,
+    /// Wrong guesses so far.
+    pub wrong_guesses: u8,
+    /// Wrong guesses it bears.
+    pub guesses_max: u8,
+    /// Its messages, oldest first.
+    pub deliveries: Vec<Delivery>,
+    /// How far it got.
+    pub state: VerificationState,
+}
+
+impl Verification {
+    /// Whether the code can still be given.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, VerificationState::Open)
+    }
+
+    /// Whether a message of it reached the phone.
+    pub fn reached(&self) -> bool {
+        self.deliveries.iter().any(|delivery| delivery.state.reached())
+    }
+}
+
+/// How far a verification got. All but `Open` are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerificationState {
+    /// The code can be given.
+    Open,
+    /// The right code was given.
+    Approved {
+        /// When.
+        at: Timestamp,
+    },
+    /// The code's life is over.
+    Expired {
+        /// When it ended.
+        at: Timestamp,
+    },
+    /// The guesses are used up.
+    Exhausted {
+        /// When the last one was made.
+        at: Timestamp,
+    },
+    /// Somebody ended it.
+    Canceled {
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: CanceledBy,
+    },
+    /// It could not be delivered and nothing is left to try.
+    Failed {
+        /// When the last hope went.
+        at: Timestamp,
+        /// Why.
+        reason: FailureReason,
+    },
+    /// The guard refused to send.
+    Blocked {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl VerificationState {
+    /// When it ended, if it did.
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match *self {
+            Self::Open => None,
+            Self::Approved { at }
+            | Self::Expired { at }
+            | Self::Exhausted { at }
+            | Self::Canceled { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Blocked { at } => Some(at),
+        }
+    }
+}
+
+/// Who ended a verification before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanceledBy {
+    /// The caller.
+    Caller,
+    /// The person, with "I didn't request a code".
+    Person,
+    /// A newer verification of the same recipient.
+    Newer,
+    /// The operator, who took the key of its code out of the ring.
+    KeyWithdrawn,
+}
+
+/// What a start did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartOutcome {
+    /// Opened a verification.
+    Opened,
+    /// Found one open and the wait not over.
+    Joined,
+    /// Sent the open one again.
+    Resent,
+}
+
+/// What a check said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckOutcome {
+    /// Right.
+    Approved,
+    /// Wrong, and guesses are left.
+    Incorrect,
+    /// The guesses are used up, by this guess or before.
+    Exhausted,
+    /// Approved before.
+    AlreadyApproved {
+        /// When.
+        at: Timestamp,
+    },
+    /// Bound to something else. Costs a guess.
+    ContextMismatch,
+    /// The code's life is over.
+    Expired,
+    /// Somebody ended it.
+    Canceled,
+    /// Too many wrong guesses at this recipient; nothing was compared.
+    Held {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It could not be delivered, or was never sent.
+    Failed,
+}
