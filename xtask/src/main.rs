@@ -1,2 +1,65 @@
-//! The repository's own commands.
-fn main() {}
+//! The repository's own commands. `cargo xtask help` lists them.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod cargo;
+mod ci;
+mod codegen;
+mod files;
+mod layers;
+
+/// The repository's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs every test of the workspace; needs nothing that is not in this repository.
+    Test {
+        /// Goes to `cargo test` as it is, for example the name of a test.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
+    /// Passes everything a change has to pass: format, lints, documentation, layers, generated code, dependencies,
+    /// tests.
+    Ci {
+        /// Leaves the tests to `cargo xtask test`.
+        #[arg(long)]
+        no_test: bool,
+    },
+    /// Checks the law of the house: edges, manifests, the domain's tree, the architecture page, the style of files.
+    Layers,
+    /// Writes the bindings of `proto/` into `crates/grpc/src/generated`.
+    Codegen {
+        /// Writes nothing; fails when the committed output is not what the protos give.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&files::root(), Arguments::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one command and answers with the exit code; a failure is told in words.
+fn run(root: &Path, command: Command) -> Result<u8, String> {
+    match command {
+        Command::Test { more } => ci::test_call(&more).run(root),
+        Command::Ci { no_test } => ci::run(root, !no_test).map(|()| 0),
+        Command::Layers => layers::run(root).map(|()| 0),
+        Command::Codegen { check } => codegen::run(root, check).map(|()| 0),
+    }
+}
