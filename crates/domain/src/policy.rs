@@ -223,7 +223,7 @@ impl Mistakes {
         });
     }
 
-    fn range<T: PartialOrd + fmt::Display>(&mut self, field: &'static str, value: T, min: T, max: T) {
+    fn range<T: PartialOrd + fmt::Display + Copy>(&mut self, field: &'static str, value: T, min: T, max: T) {
         if value < min || value > max {
             self.add(field, format!("is {value}, must be {min} to {max}"));
         }

@@ -224,9 +224,9 @@ impl Delivery {
 
 fn delivery_wake_at(delivery: &Delivery) -> Option<Timestamp> {
     match delivery.state {
-        DeliveryState::Due { at } => Some(at),
-        DeliveryState::Sending { lease_until } => Some(lease_until),
-        DeliveryState::Unknown { settle_at: Some(at) } => Some(at),
+        DeliveryState::Due { at }
+        | DeliveryState::Sending { lease_until: at }
+        | DeliveryState::Unknown { settle_at: Some(at) } => Some(at),
         DeliveryState::Unknown { settle_at: None }
         | DeliveryState::Accepted
         | DeliveryState::Held

@@ -33,6 +33,10 @@ pub(super) struct Moment {
 }
 
 /// What a decision wants.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one round of the loop; a box would cost more than the copy"
+)]
 pub(super) enum Decision<T> {
     /// Leave the record as it is.
     Keep(T),
@@ -51,8 +55,6 @@ pub(super) enum Decision<T> {
 pub(super) struct Decided<T> {
     /// The decision's answer.
     pub(super) answer: T,
-    /// The time it was made at.
-    pub(super) now: Timestamp,
     /// The record as it was written, with its version; `None` when it was left as it is.
     pub(super) written: Option<(Version, Recipient)>,
 }
@@ -137,11 +139,7 @@ impl Records {
             }
             let (mut next, charges, answer) = match decide(recipient, &moment)? {
                 Decision::Keep(answer) => {
-                    return Ok(Decided {
-                        answer,
-                        now: moment.now,
-                        written: None,
-                    });
+                    return Ok(Decided { answer, written: None });
                 }
                 Decision::Replace {
                     recipient,
@@ -157,7 +155,6 @@ impl Records {
                     self.tell(key, stored.as_ref().map(|it| &it.recipient), &next);
                     return Ok(Decided {
                         answer,
-                        now: moment.now,
                         written: Some((version, next)),
                     });
                 }
