@@ -1,0 +1,176 @@
+//! What the callback hears, and how it can trust it.
+
+use countersign_simulator::{Config, Handshake, Retries, Status, signature};
+use hyper::Method;
+use serde_json::json;
+
+use crate::harness::{Callback, PHONE, Running, config, message, soon};
+
+#[tokio::test]
+async fn statuses_arrive_signed_and_in_order() {
+    let mut callback = Callback::start(&[]).await;
+    let simulator = Running::start(config()).await;
+    simulator.controls.set_callback_url(&callback.url).unwrap();
+    let mut body = message("482913");
+    body["biz_opaque_callback_data"] = "dev/v1/ü".into();
+    let (_, answer) = simulator.send(&body).await;
+    for expected in ["sent", "delivered", "read"] {
+        let webhook = callback.next().await;
+        assert_eq!(webhook.method, Method::POST);
+        assert_eq!(webhook.headers["content-type"], "application/json");
+        let signed = signature("simulator-app-secret", &webhook.body);
+        assert_eq!(webhook.headers["x-hub-signature-256"], signed.as_str());
+        assert!(webhook.body.is_ascii(), "Meta escapes what is beyond ASCII");
+        let status = webhook.status();
+        assert_eq!(status["status"], expected);
+        assert_eq!(status["id"], answer["messages"][0]["id"]);
+        assert_eq!(status["timestamp"], "1700000000");
+        assert_eq!(status["recipient_id"], "5511987654321");
+        assert_eq!(status["biz_opaque_callback_data"], "dev/v1/ü");
+        assert_eq!(status["pricing"].is_object(), expected != "read");
+        assert!(
+            !String::from_utf8_lossy(&webhook.body).contains("482913"),
+            "a webhook never has the code"
+        );
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_webhook_has_metas_envelope() {
+    let mut callback = Callback::start(&[]).await;
+    let simulator = Running::start(config()).await;
+    simulator.controls.set_callback_url(&callback.url).unwrap();
+    let (_, answer) = simulator.send(&message("482913")).await;
+    let expected = json!({
+        "object": "whatsapp_business_account",
+        "entry": [{
+            "id": "102290129340398",
+            "changes": [{
+                "field": "messages",
+                "value": {
+                    "messaging_product": "whatsapp",
+                    "metadata": { "display_phone_number": "15550783881", "phone_number_id": "106540352242922" },
+                    "statuses": [{
+                        "id": answer["messages"][0]["id"],
+                        "status": "sent",
+                        "timestamp": "1700000000",
+                        "recipient_id": "5511987654321",
+                        "pricing": {
+                            "billable": true, "pricing_model": "PMP", "type": "regular", "category": "authentication",
+                        },
+                    }],
+                },
+            }],
+        }],
+    });
+    assert_eq!(callback.next().await.json(), expected);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_not_taken_comes_again_unchanged_before_the_next_status() {
+    let mut callback = Callback::start(&[(500, ""), (204, ""), (200, "")]).await;
+    let simulator = Running::start(config()).await;
+    simulator.controls.set_callback_url(&callback.url).unwrap();
+    simulator.send(&message("482913")).await;
+    let first = callback.next().await;
+    for _ in 0..2 {
+        let again = callback.next().await;
+        assert_eq!(again.body, first.body);
+        assert_eq!(
+            again.headers["x-hub-signature-256"],
+            first.headers["x-hub-signature-256"]
+        );
+    }
+    assert_eq!(callback.next().await.status()["status"], "delivered");
+}
+
+#[tokio::test]
+async fn a_webhook_is_given_up_after_so_many_attempts() {
+    let mut callback = Callback::start(&[(503, ""), (503, "")]).await;
+    let retries = Retries {
+        attempts_max: 2,
+        ..config().retries
+    };
+    let simulator = Running::start(Config { retries, ..config() }).await;
+    simulator.controls.set_callback_url(&callback.url).unwrap();
+    simulator.send(&message("482913")).await;
+    let statuses = [
+        callback.next().await,
+        callback.next().await,
+        callback.next().await,
+        callback.next().await,
+    ];
+    let statuses = statuses.map(|webhook| webhook.status()["status"].as_str().unwrap().to_owned());
+    assert_eq!(statuses, ["sent", "sent", "delivered", "read"]);
+    assert_eq!(simulator.get_json("/api/status").await["webhooks_given_up"], 1);
+}
+
+#[tokio::test]
+async fn without_a_callback_the_phone_still_gets_its_messages() {
+    let simulator = Running::start(config()).await;
+    simulator.send(&message("482913")).await;
+    let message = soon(simulator.phone.wait_for_status(1, Status::Read)).await;
+    let reached: Vec<_> = message.history.iter().map(|change| change.status).collect();
+    assert_eq!(
+        reached,
+        [Status::Accepted, Status::Sent, Status::Delivered, Status::Read]
+    );
+    assert_eq!(soon(simulator.phone.wait_for_code(PHONE)).await, "482913");
+}
+
+#[tokio::test]
+async fn the_handshake_tells_who_gives_the_challenge_back() {
+    let cases = [
+        ((200, "<challenge>"), Handshake::Verified),
+        ((200, "hello"), Handshake::WrongAnswer),
+        ((403, "<challenge>"), Handshake::Refused(403)),
+    ];
+    let simulator = Running::start(config()).await;
+    assert_eq!(simulator.controls.verify_callback().await, Handshake::NotTried);
+    for (answer, expected) in cases {
+        let mut callback = Callback::start(&[answer]).await;
+        simulator.controls.set_callback_url(&callback.url).unwrap();
+        assert_eq!(soon(simulator.controls.verify_callback()).await, expected);
+        assert_eq!(simulator.controls.handshake(), expected);
+        let asked = callback.next().await;
+        assert_eq!(asked.method, Method::GET);
+        assert!(asked.query.contains("hub.mode=subscribe"), "{}", asked.query);
+        assert!(
+            asked.query.contains("hub.verify_token=simulator-verify-token"),
+            "{}",
+            asked.query
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_simulator_with_a_callback_starts_with_the_handshake() {
+    let mut callback = Callback::start(&[(200, "<challenge>")]).await;
+    let config = Config {
+        callback_url: Some(format!("{}?tenant=a", callback.url)),
+        ..config()
+    };
+    let _simulator = Running::start(config).await;
+    let asked = callback.next().await;
+    assert_eq!(asked.method, Method::GET);
+    assert!(
+        asked.query.starts_with("tenant=a&hub.mode=subscribe"),
+        "{}",
+        asked.query
+    );
+}
+
+#[tokio::test]
+async fn a_callback_url_must_be_plain_http() {
+    let simulator = Running::start(config()).await;
+    for url in [
+        "",
+        "localhost:80",
+        "/webhook",
+        "https://localhost/webhook",
+        "http:///webhook",
+    ] {
+        assert!(simulator.controls.set_callback_url(url).is_err(), "{url}");
+    }
+}
