@@ -67,20 +67,61 @@ fn counting() -> SecretKey {
 fn the_published_vectors_hold() {
     let cases = [
         (Vector::default(), "788776"),
-        (Vector { serial: 2, ..Vector::default() }, "008119"),
-        (Vector { generation: 1, ..Vector::default() }, "075417"),
-        (Vector { purpose: "payment", bound: true, ..Vector::default() }, "304212"),
-        (Vector { phone: "+16505551234", length: 4, ..Vector::default() }, "3236"),
-        (Vector { phone: "+16505551234", length: 15, ..Vector::default() }, "323674392097848"),
         (
-            Vector { phone: "+16505551234", length: 14, alphabet: Alphabet::Unambiguous, ..Vector::default() },
+            Vector {
+                serial: 2,
+                ..Vector::default()
+            },
+            "008119",
+        ),
+        (
+            Vector {
+                generation: 1,
+                ..Vector::default()
+            },
+            "075417",
+        ),
+        (
+            Vector {
+                purpose: "payment",
+                bound: true,
+                ..Vector::default()
+            },
+            "304212",
+        ),
+        (
+            Vector {
+                phone: "+16505551234",
+                length: 4,
+                ..Vector::default()
+            },
+            "3236",
+        ),
+        (
+            Vector {
+                phone: "+16505551234",
+                length: 15,
+                ..Vector::default()
+            },
+            "323674392097848",
+        ),
+        (
+            Vector {
+                phone: "+16505551234",
+                length: 14,
+                alphabet: Alphabet::Unambiguous,
+                ..Vector::default()
+            },
             "HMYPNJ9HP6QNPG",
         ),
     ];
     let published = include_str!("../../../docs/code-derivation.md");
     for (vector, expected) in cases {
         assert_eq!(vector.code(), expected);
-        assert!(published.contains(expected), "{expected} is missing from docs/code-derivation.md");
+        assert!(
+            published.contains(expected),
+            "{expected} is missing from docs/code-derivation.md"
+        );
     }
 }
 
@@ -98,7 +139,11 @@ fn a_hundred_thousand_codes_are_uniform_over_digits_and_positions() {
     let mut positions = [[0_u64; 10]; 6];
     let mut thousands = vec![0_u64; 1_000];
     for serial in 1..=100_000 {
-        let code = Vector { serial, ..Vector::default() }.code();
+        let code = Vector {
+            serial,
+            ..Vector::default()
+        }
+        .code();
         for (position, digit) in code.bytes().enumerate() {
             positions[position][usize::from(digit - b'0')] += 1;
         }
@@ -113,16 +158,27 @@ fn a_hundred_thousand_codes_are_uniform_over_digits_and_positions() {
     // 999 degrees of freedom: 1142.9 is the 0.1 % point. Catches digits that depend on each other.
     let statistic = chi_square(&thousands);
     println!("first three digits: chi-square {statistic:.2} (999 degrees of freedom)");
-    assert!(statistic < 1142.9, "the first three digits are not uniform: {statistic}");
+    assert!(
+        statistic < 1142.9,
+        "the first three digits are not uniform: {statistic}"
+    );
 }
 
 #[test]
 fn letters_are_uniform_although_256_is_no_multiple_of_24() {
     let mut counts = [0_u64; 24];
     for serial in 1..=20_000 {
-        let vector = Vector { serial, alphabet: Alphabet::Unambiguous, ..Vector::default() };
+        let vector = Vector {
+            serial,
+            alphabet: Alphabet::Unambiguous,
+            ..Vector::default()
+        };
         for symbol in vector.code().bytes() {
-            counts[Alphabet::Unambiguous.symbols().iter().position(|it| *it == symbol).unwrap()] += 1;
+            counts[Alphabet::Unambiguous
+                .symbols()
+                .iter()
+                .position(|it| *it == symbol)
+                .unwrap()] += 1;
         }
     }
     // 23 degrees of freedom: 49.73 is the 0.1 % point.
@@ -132,13 +188,25 @@ fn letters_are_uniform_although_256_is_no_multiple_of_24() {
 /// Changing any one input changes the whole derivation, so long codes of two inputs never agree.
 #[test]
 fn every_input_takes_part() {
-    let base = || Vector { length: 15, ..Vector::default() };
+    let base = || Vector {
+        length: 15,
+        ..Vector::default()
+    };
     let varied = [
         Vector { app: "shop2", ..base() },
-        Vector { purpose: "sign_up", ..base() },
-        Vector { phone: "+5511987654322", ..base() },
+        Vector {
+            purpose: "sign_up",
+            ..base()
+        },
+        Vector {
+            phone: "+5511987654322",
+            ..base()
+        },
         Vector { serial: 2, ..base() },
-        Vector { generation: 1, ..base() },
+        Vector {
+            generation: 1,
+            ..base()
+        },
         Vector { bound: true, ..base() },
     ];
     for vector in varied {
@@ -194,7 +262,17 @@ proptest! {
 
 #[test]
 fn what_cannot_be_a_code_is_no_guess() {
-    for text in ["", "123", "12345678901234567", "12 456", "12345a", "１２３４５６", "123456\n", "-12345", "12.456"] {
+    for text in [
+        "",
+        "123",
+        "12345678901234567",
+        "12 456",
+        "12345a",
+        "１２３４５６",
+        "123456\n",
+        "-12345",
+        "12.456",
+    ] {
         assert!(Guess::parse(text).is_err(), "{text:?}");
     }
 }

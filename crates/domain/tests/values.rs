@@ -91,7 +91,10 @@ fn ids_of_other_recipients_serials_and_records_differ() {
 #[test]
 fn a_reference_is_followed_only_by_the_installation_that_sealed_it() {
     let here = Environment::parse("production").unwrap();
-    let reference = DeliveryReference { verification: id_of("+5511987654321", 1, 1), delivery: 2 };
+    let reference = DeliveryReference {
+        verification: id_of("+5511987654321", 1, 1),
+        delivery: 2,
+    };
     let text = reference.seal(&identity(), &here);
     assert!(text.len() <= 512, "Meta takes at most 512 characters");
     assert!(!text.contains("5511987654321"));
@@ -103,9 +106,22 @@ fn a_reference_is_followed_only_by_the_installation_that_sealed_it() {
         Err(ReferenceError::OtherEnvironment)
     );
     let stranger = Identity::new(SecretKey::new([4; 32]));
-    assert_eq!(DeliveryReference::open(&stranger, &here, &text), Err(ReferenceError::Forged));
-    for text in ["", "hello", "cs1.production", "cs2.production.a.1.b", "cs1.production.x.1.y.z"] {
-        assert_eq!(DeliveryReference::open(&identity(), &here, text), Err(ReferenceError::NotOurs), "{text}");
+    assert_eq!(
+        DeliveryReference::open(&stranger, &here, &text),
+        Err(ReferenceError::Forged)
+    );
+    for text in [
+        "",
+        "hello",
+        "cs1.production",
+        "cs2.production.a.1.b",
+        "cs1.production.x.1.y.z",
+    ] {
+        assert_eq!(
+            DeliveryReference::open(&identity(), &here, text),
+            Err(ReferenceError::NotOurs),
+            "{text}"
+        );
     }
 }
 
@@ -141,7 +157,11 @@ fn slugs_and_request_ids_have_a_shape() {
     assert_eq!(RequestId::parse(""), Ok(None));
     assert!(RequestId::parse(&"x".repeat(65)).is_err());
     assert!(RequestId::parse("with space").is_err());
-    assert!(RequestId::parse("3f2504e0-4f89-11d3-9a0c-0305e82c3301").unwrap().is_some());
+    assert!(
+        RequestId::parse("3f2504e0-4f89-11d3-9a0c-0305e82c3301")
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[test]
@@ -165,10 +185,16 @@ fn a_language_is_chosen_exactly_then_by_kin_then_by_default() {
 #[test]
 fn a_context_is_the_same_whatever_order_its_pairs_came_in() {
     let digest = |pairs: &[(&str, &str)]| {
-        let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let pairs = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         ContextDigest::new(&identity(), &pairs)
     };
-    assert_eq!(digest(&[("amount", "10"), ("payee", "x")]), digest(&[("payee", "x"), ("amount", "10")]));
+    assert_eq!(
+        digest(&[("amount", "10"), ("payee", "x")]),
+        digest(&[("payee", "x"), ("amount", "10")])
+    );
     assert_eq!(digest(&[]), Ok(None));
     assert_ne!(digest(&[("amount", "10")]), digest(&[("amount", "100")]));
     assert_ne!(digest(&[("a", "bc")]), digest(&[("ab", "c")]));

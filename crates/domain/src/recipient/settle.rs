@@ -10,6 +10,8 @@ use crate::verification::{Verification, VerificationState};
 impl Recipient {
     /// Brings the record up to `now`. Every decision begins with it, so that none depends on a timer having run.
     pub fn settle(&mut self, policy: &Policy, now: Timestamp) {
+        // First forget, then end: what ends only now, however late, is written once with its end for all to see.
+        self.forget(policy, now);
         self.expire(now);
         for verification in &mut self.verifications {
             let sendable = verification.is_sendable(policy, now);
@@ -18,7 +20,6 @@ impl Recipient {
             }
         }
         self.give_up_if_hopeless(now);
-        self.forget(policy, now);
     }
 
     /// Ends the open verification as failed when no message of it can reach the phone any more.

@@ -1,0 +1,499 @@
+//! One history: who does what, in which order, and what goes wrong, all from one seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use countersign_domain::app::Caller;
+use countersign_domain::code::Guess;
+use countersign_domain::delivery::{DeliveryReport, NextStep, ProviderReport};
+use countersign_domain::id::{Purpose, ShardCount, VerificationId};
+use countersign_domain::phone::PhoneNumber;
+use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
+use countersign_domain::ports::{Clock, Courier, LimitStore, RecipientStore};
+use countersign_domain::request::RequestId;
+use countersign_domain::use_case::{CheckRequest, Errand, Ports, StartRequest, UseCases, VerificationName};
+use countersign_domain::verification::{CheckOutcome, StartOutcome};
+use countersign_store_memory::feed::MemoryFeed;
+use countersign_store_memory::limits::MemoryLimits;
+use countersign_store_memory::recipients::MemoryStore;
+use countersign_testkit::clock::ManualClock;
+use countersign_testkit::fixture;
+use countersign_testkit::numbering::OpenNumbering;
+use countersign_testkit::random::SeededRandom;
+use countersign_testkit::recorder::EventRecorder;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::oracle::Oracle;
+use crate::schedule::{Actor, Schedule};
+use crate::world::{Dice, SimLimits, SimMessenger, SimStore, World};
+
+const INSTANCES: usize = 2;
+const STEPS: u32 = 160;
+
+/// What happened over many histories, so that a run that tested nothing cannot pass.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) histories: u64,
+    pub(crate) opened: u64,
+    pub(crate) resent: u64,
+    pub(crate) joined: u64,
+    pub(crate) refused: u64,
+    pub(crate) approved: u64,
+    pub(crate) incorrect: u64,
+    pub(crate) exhausted: u64,
+    pub(crate) held: u64,
+    pub(crate) crashes: u64,
+    pub(crate) webhooks_applied: u64,
+}
+
+impl Tally {
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            histories: self.histories + other.histories,
+            opened: self.opened + other.opened,
+            resent: self.resent + other.resent,
+            joined: self.joined + other.joined,
+            refused: self.refused + other.refused,
+            approved: self.approved + other.approved,
+            incorrect: self.incorrect + other.incorrect,
+            exhausted: self.exhausted + other.exhausted,
+            held: self.held + other.held,
+            crashes: self.crashes + other.crashes,
+            webhooks_applied: self.webhooks_applied + other.webhooks_applied,
+        }
+    }
+
+    pub(crate) fn assert_the_histories_were_worth_playing(&self) {
+        let Self {
+            histories,
+            opened,
+            resent,
+            joined,
+            refused,
+            approved,
+            incorrect,
+            exhausted,
+            held,
+            crashes,
+            webhooks_applied,
+        } = *self;
+        let all = [
+            opened,
+            resent,
+            joined,
+            refused,
+            approved,
+            incorrect,
+            exhausted,
+            held,
+            crashes,
+            webhooks_applied,
+        ];
+        assert!(
+            all.iter().all(|count| *count > histories / 50),
+            "something hardly ever happened"
+        );
+    }
+}
+
+/// Errands wait here; whoever runs the instance picks them up, unless it crashes first.
+#[derive(Default)]
+struct Errands(Mutex<Vec<Errand>>);
+
+impl Courier for Errands {
+    fn hand_over(&self, errand: Errand) -> Result<(), Errand> {
+        let mut waiting = self.0.lock().unwrap();
+        if waiting.len() >= 3 {
+            return Err(errand);
+        }
+        waiting.push(errand);
+        Ok(())
+    }
+}
+
+struct Instance {
+    use_cases: UseCases,
+    errands: Arc<Errands>,
+}
+
+/// One seeded history.
+pub(crate) struct History {
+    rng: StdRng,
+    world: Arc<World>,
+    instances: Vec<Instance>,
+    schedule: Schedule,
+    people: Vec<(Purpose, PhoneNumber)>,
+    /// Check requests that were answered with that request id, to tell repeats.
+    answered: Arc<Mutex<BTreeSet<String>>>,
+    /// The request id and the guess of earlier checks, to repeat some of them.
+    repeatable: Vec<(String, VerificationId, String, bool)>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl History {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self::build(seed, false)
+    }
+
+    /// A history whose store ignores versions.
+    pub(crate) fn careless(seed: u64) -> Self {
+        Self::build(seed, true)
+    }
+
+    fn build(seed: u64, careless: bool) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let policy = policy(&mut rng);
+        let world = Arc::new(World {
+            oracle: Arc::new(Oracle::new(policy.clone())),
+            dice: Dice::new(StdRng::seed_from_u64(seed ^ 0x5eed)),
+            clock: Arc::new(ManualClock::default()),
+            trouble: Arc::new(AtomicBool::new(true)),
+        });
+        let store = SimStore {
+            world: Arc::clone(&world),
+            inner: MemoryStore::new(ShardCount::DEFAULT),
+            careless,
+        };
+        let limits = SimLimits {
+            world: Arc::clone(&world),
+            inner: MemoryLimits::default(),
+        };
+        let (store, limits): (Arc<dyn RecipientStore>, Arc<dyn LimitStore>) = (Arc::new(store), Arc::new(limits));
+        let rulebook = Arc::new(fixture::rulebook_with(policy));
+        let instances = (0..INSTANCES).map(|number| {
+            let errands = Arc::new(Errands::default());
+            let ports = Ports {
+                recipients: Arc::clone(&store),
+                limits: Arc::clone(&limits),
+                feed: Arc::new(MemoryFeed::default()),
+                messenger: Arc::new(SimMessenger {
+                    world: Arc::clone(&world),
+                }),
+                numbering: Arc::new(OpenNumbering),
+                clock: Arc::clone(&world.clock) as _,
+                random: Arc::new(SeededRandom::new(seed.wrapping_mul(31) + number as u64)),
+                observer: Arc::new(EventRecorder::default()),
+                courier: Arc::clone(&errands) as _,
+            };
+            Instance {
+                use_cases: UseCases::new(&rulebook, &ports),
+                errands,
+            }
+        });
+        let people = [("sign_in", 1), ("payment", 1), ("sign_in", 2)];
+        let people = people.map(|(purpose, n)| (Purpose::parse(purpose).unwrap(), fixture::phone_number(n)));
+        let people = people[..rng.random_range(1..=3)].to_vec();
+        Self {
+            instances: instances.collect(),
+            rng,
+            world,
+            schedule: Schedule::default(),
+            people,
+            answered: Arc::default(),
+            repeatable: Vec::new(),
+            tally: Arc::default(),
+        }
+    }
+
+    /// Plays the history to its end and says what happened.
+    pub(crate) fn play(mut self) -> Tally {
+        for _ in 0..STEPS {
+            self.act();
+        }
+        self.finish();
+        let mut tally = *self.tally.lock().unwrap();
+        tally.histories = 1;
+        tally
+    }
+
+    fn act(&mut self) {
+        let instance = self.rng.random_range(0..INSTANCES);
+        match self.rng.random_range(0..100) {
+            0..=7 => self.start(instance),
+            8..=15 => self.check(instance),
+            16 => self.cancel(instance),
+            17..=20 => self.webhook(instance),
+            21..=27 => self.run_errands(instance),
+            28..=30 => self.wake(instance),
+            31..=34 => self.let_time_pass(),
+            35 if self.rng.random_range(0..4) == 0 => self.crash(instance),
+            _ => self.step(),
+        }
+    }
+
+    fn step(&mut self) {
+        let oracle = Arc::clone(&self.world.oracle);
+        self.schedule.step(&mut self.rng, |actor| oracle.acts(actor));
+    }
+
+    fn start(&mut self, instance: usize) {
+        let (purpose, phone) = self.person();
+        let request_id = self
+            .rng
+            .random_bool(0.5)
+            .then(|| format!("start-{}", self.rng.random_range(0..6)));
+        let request = StartRequest {
+            app: fixture::app_id(),
+            phone,
+            purpose,
+            language: None,
+            context: self.context(),
+            request_id: request_id.and_then(|it| RequestId::parse(&it).unwrap()),
+            // As the server sets it: no request is decided anew hours after it was charged.
+            deadline: Some(self.world.clock.now().plus(Duration::from_secs(5))),
+        };
+        let use_case = Arc::clone(&self.instances[instance].use_cases.start);
+        let (oracle, tally, caller) = (
+            Arc::clone(&self.world.oracle),
+            Arc::clone(&self.tally),
+            fixture::caller(),
+        );
+        self.schedule.spawn(instance, Actor::Start, async move {
+            let answer = use_case.execute(&caller, request).await;
+            let mut tally = tally.lock().unwrap();
+            match answer {
+                Ok(answer) => {
+                    oracle.answered_start(answer.view.id);
+                    match answer.outcome {
+                        StartOutcome::Opened => tally.opened += 1,
+                        StartOutcome::Resent => tally.resent += 1,
+                        StartOutcome::Joined => tally.joined += 1,
+                    }
+                }
+                Err(_) => tally.refused += 1,
+            }
+        });
+    }
+
+    fn check(&mut self, instance: usize) {
+        let Some(id) = self.verification() else { return };
+        let right_context = self.rng.random_bool(0.9);
+        let repeat = self
+            .rng
+            .random_bool(0.2)
+            .then(|| self.pick(&self.repeatable.clone()))
+            .flatten();
+        let (request_id, id, guess, right_context) = repeat.unwrap_or_else(|| {
+            let guess = self.guess(&id);
+            (format!("check-{}", self.rng.random::<u32>()), id, guess, right_context)
+        });
+        self.repeatable
+            .push((request_id.clone(), id, guess.clone(), right_context));
+        // A context that was given at start is known by its verification only; guess it half of the time.
+        let context = if right_context { BTreeMap::new() } else { pairs("999") };
+        let request = CheckRequest {
+            name: VerificationName::Id(id),
+            guess: Guess::parse(&guess).unwrap(),
+            context,
+            request_id: RequestId::parse(&request_id).unwrap(),
+            deadline: None,
+        };
+        let use_case = Arc::clone(&self.instances[instance].use_cases.check);
+        let (oracle, tally, answered) = (
+            Arc::clone(&self.world.oracle),
+            Arc::clone(&self.tally),
+            Arc::clone(&self.answered),
+        );
+        self.schedule.spawn(instance, Actor::Check, async move {
+            let Ok(answer) = use_case.execute(&fixture::caller(), request).await else {
+                return;
+            };
+            let again = !answered.lock().unwrap().insert(request_id);
+            oracle.answered_check(id, answer.outcome, &guess, right_context, again);
+            let mut tally = tally.lock().unwrap();
+            match answer.outcome {
+                CheckOutcome::Approved => tally.approved += 1,
+                CheckOutcome::Incorrect => tally.incorrect += 1,
+                CheckOutcome::Exhausted => tally.exhausted += 1,
+                CheckOutcome::Held { .. } => tally.held += 1,
+                _ => {}
+            }
+        });
+    }
+
+    fn cancel(&mut self, instance: usize) {
+        let Some(id) = self.verification() else { return };
+        let use_case = Arc::clone(&self.instances[instance].use_cases.cancel);
+        self.schedule.spawn(instance, Actor::Cancel, async move {
+            let caller: Caller = fixture::caller();
+            // A store that is away is part of the history; the oracle sees what was written.
+            let _ = use_case.execute(&caller, &VerificationName::Id(id)).await;
+        });
+    }
+
+    fn webhook(&mut self, instance: usize) {
+        let rng = &mut self.rng;
+        let reference = self.world.oracle.reference(|count| rng.random_range(0..count));
+        let report = match self.rng.random_range(0..8) {
+            0 | 1 => DeliveryReport::Sent,
+            2 | 3 => DeliveryReport::Delivered,
+            4 => DeliveryReport::Read,
+            roll => DeliveryReport::Failed {
+                step: if roll == 5 {
+                    NextStep::Unavailable
+                } else {
+                    NextStep::Rejected
+                },
+                report: ProviderReport::new(131_026, "simulated", ""),
+            },
+        };
+        let use_case = Arc::clone(&self.instances[instance].use_cases.apply_delivery);
+        let tally = Arc::clone(&self.tally);
+        self.schedule.spawn(instance, Actor::Webhook, async move {
+            if use_case.execute(reference.as_deref(), &report).await.is_ok() {
+                tally.lock().unwrap().webhooks_applied += 1;
+            }
+        });
+    }
+
+    fn run_errands(&mut self, instance: usize) {
+        let errands = std::mem::take(&mut *self.instances[instance].errands.0.lock().unwrap());
+        for errand in errands {
+            let dispatch = Arc::clone(&self.instances[instance].use_cases.dispatch);
+            self.schedule
+                .spawn(instance, Actor::Sender, async move { dispatch.run(errand).await });
+        }
+    }
+
+    fn wake(&mut self, instance: usize) {
+        let dispatch = Arc::clone(&self.instances[instance].use_cases.dispatch);
+        self.schedule.spawn(instance, Actor::Sender, async move {
+            for shard in ShardCount::DEFAULT.shards() {
+                let Ok(due) = dispatch.due(shard, 8).await else {
+                    continue;
+                };
+                for key in due {
+                    let _ = dispatch.wake(key).await;
+                }
+            }
+        });
+    }
+
+    fn let_time_pass(&mut self) {
+        let seconds: u64 = match self.rng.random_range(0..12) {
+            0..=3 => self.rng.random_range(0..5),
+            4..=6 => self.rng.random_range(5..70),
+            7..=9 => self.rng.random_range(60..400),
+            10 => self.rng.random_range(500..4_000),
+            _ => self.rng.random_range(40_000..100_000),
+        };
+        // Mostly nothing is under way while hours pass; sometimes everything is.
+        if seconds > 4 && self.rng.random_bool(0.8) {
+            self.drain();
+        }
+        let clock = &self.world.clock;
+        if self.rng.random_range(0..15) == 0 {
+            clock.set(clock.now().minus(Duration::from_secs(seconds.min(300))));
+        } else {
+            clock.advance(Duration::from_millis(seconds * 1_000 + self.rng.random_range(0..1_000)));
+        }
+    }
+
+    fn crash(&mut self, instance: usize) {
+        self.schedule.crash(instance);
+        self.instances[instance].errands.0.lock().unwrap().clear();
+        self.tally.lock().unwrap().crashes += 1;
+    }
+
+    /// Brings the history to its end without further trouble: every accepted start must then have one final state.
+    fn finish(&mut self) {
+        self.drain();
+        self.world.trouble.store(false, Ordering::Relaxed);
+        for _ in 0..6 {
+            self.world.clock.advance(Duration::from_secs(300));
+            (0..INSTANCES).for_each(|instance| self.run_errands(instance));
+            self.wake(0);
+            self.drain();
+        }
+        for id in self.world.oracle.opened() {
+            let get = Arc::clone(&self.instances[0].use_cases.get);
+            let view = now_or_never(async move { get.execute(&fixture::caller(), &VerificationName::Id(id)).await });
+            // What ended long ago may be forgotten; what is readable has ended.
+            if let Ok(view) = view {
+                assert!(!view.verification.is_open(), "5: an accepted start has not ended");
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        while !self.schedule.is_empty() {
+            self.step();
+        }
+    }
+
+    fn person(&mut self) -> (Purpose, PhoneNumber) {
+        let index = self.rng.random_range(0..self.people.len());
+        self.people[index].clone()
+    }
+
+    /// Mostly one of the newest, sometimes any.
+    fn verification(&mut self) -> Option<VerificationId> {
+        let opened = self.world.oracle.opened();
+        let newest = opened.len().saturating_sub(2);
+        let from = if self.rng.random_bool(0.8) { &opened[newest..] } else { &opened[..] };
+        self.pick(from)
+    }
+
+    fn context(&mut self) -> BTreeMap<String, String> {
+        if self.rng.random_bool(0.9) {
+            BTreeMap::new()
+        } else {
+            pairs("10")
+        }
+    }
+
+    /// Mostly the right code, often a wrong one, sometimes another verification's.
+    fn guess(&mut self, id: &VerificationId) -> String {
+        let (own, all) = (
+            self.world.oracle.codes_of(&id.to_string()),
+            self.world.oracle.all_codes(),
+        );
+        let guess = match self.rng.random_range(0..10) {
+            0..=5 => self.pick(&own),
+            6 => self.pick(&all),
+            _ => None,
+        };
+        guess.unwrap_or_else(|| format!("{:010}", self.rng.random_range(0..10_000_000_000_u64)))
+    }
+
+    fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
+        (!from.is_empty()).then(|| from[self.rng.random_range(0..from.len())].clone())
+    }
+}
+
+fn pairs(amount: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("amount".to_owned(), amount.to_owned())])
+}
+
+/// Tight numbers, so that every budget is met within one history. Ten digits, so that no guess is right by luck.
+fn policy(rng: &mut StdRng) -> Policy {
+    Policy::new(PolicySettings {
+        code_length: 10,
+        guesses_max: 3,
+        wrong_guesses_per_day_max: 4,
+        consecutive_wrong_guesses_max: 6,
+        send_waits: [30, 60, 120].map(Duration::from_secs).to_vec(),
+        sends_per_window_max: 3,
+        sends_per_day_max: 6,
+        unanswered_sends_max: 5,
+        hold: Duration::from_secs(40_000),
+        silence: Duration::from_secs(50_000),
+        resend_code: [ResendCode::Same, ResendCode::Fresh, ResendCode::FreshKeepPrevious][rng.random_range(0..3)],
+        ..fixture::policy_settings()
+    })
+    .expect("the numbers hold together")
+}
+
+/// Runs a future whose switches nobody else takes.
+fn now_or_never<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! What must hold after every step, seen from outside: each committed write, each message, each answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use countersign_domain::id::{RecipientKey, VerificationId};
+use countersign_domain::key::Identity;
+use countersign_domain::policy::Policy;
+use countersign_domain::ports::Message;
+use countersign_domain::recipient::Recipient;
+use countersign_domain::reference::DeliveryReference;
+use countersign_domain::time::{DAY, Timestamp};
+use countersign_domain::verification::{CheckOutcome, Verification, VerificationState};
+use countersign_testkit::fixture;
+
+use crate::schedule::Actor;
+
+/// Watches one history.
+pub(crate) struct Oracle {
+    policy: Policy,
+    identity: Identity,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    acting: Option<Actor>,
+    /// Codes that messages carried, and when each verification expires.
+    codes: BTreeMap<String, BTreeSet<String>>,
+    expiries: BTreeMap<String, Timestamp>,
+    /// References in the order their messages were taken; webhooks speak about these.
+    taken: Vec<String>,
+    taken_times: BTreeMap<String, u32>,
+    approvals: BTreeMap<String, u32>,
+    wrong_answers: BTreeMap<String, u32>,
+    /// In the order they were first answered with.
+    opened: Vec<VerificationId>,
+    /// Every wrong guess that was ever counted, and every send that was ever decided, per recipient.
+    misses: BTreeMap<RecipientKey, Vec<Timestamp>>,
+    sends: BTreeMap<RecipientKey, Vec<Timestamp>>,
+    unanswered: BTreeMap<String, Unanswered>,
+}
+
+/// Sends to a phone, over all its recipients, since its last approval.
+#[derive(Default)]
+struct Unanswered {
+    count: u64,
+    /// Since when the phone owed something without a break. An approval does not end it: what it gives back may have
+    /// come back by itself already, once.
+    since: Timestamp,
+    last: Timestamp,
+}
+
+impl Oracle {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            identity: fixture::identity(),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn acts(&self, actor: Actor) {
+        self.state.lock().unwrap().acting = Some(actor);
+    }
+
+    /// A reference of a message the provider took, for a webhook to speak about.
+    pub(crate) fn reference(&self, roll: impl FnOnce(usize) -> usize) -> Option<String> {
+        let state = self.state.lock().unwrap();
+        let count = state.taken.len();
+        (count > 0).then(|| state.taken[roll(count)].clone())
+    }
+
+    pub(crate) fn codes_of(&self, id: &str) -> Vec<String> {
+        self.state
+            .lock()
+            .unwrap()
+            .codes
+            .get(id)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn all_codes(&self) -> Vec<String> {
+        self.state.lock().unwrap().codes.values().flatten().cloned().collect()
+    }
+
+    pub(crate) fn opened(&self) -> Vec<VerificationId> {
+        self.state.lock().unwrap().opened.clone()
+    }
+
+    /// A write was committed. Every rule about one recipient can be seen here.
+    pub(crate) fn wrote(&self, key: RecipientKey, before: Option<&Recipient>, after: &Recipient, now: Timestamp) {
+        let mut state = self.state.lock().unwrap();
+        assert!(after.keep_until >= now, "8: a record without a life ahead of it");
+        assert!(
+            after.wake_at().is_none_or(|at| at <= after.keep_until),
+            "5: would be forgotten before it is due"
+        );
+        assert_eq!(after.changed_at, now, "time of the record");
+        let open: Vec<_> = after.verifications.iter().filter(|it| it.is_open()).collect();
+        assert!(open.len() <= 1, "9: two verifications are open");
+        if let Some(open) = open.first() {
+            assert_eq!(open.serial, after.last_serial, "9: an older verification is open");
+            assert!(
+                after.phone.is_some() && after.wake_at().is_some(),
+                "5: an open verification nobody will end"
+            );
+        }
+        assert!(
+            !open.is_empty() || after.phone.is_none(),
+            "4: a phone is kept that nothing needs"
+        );
+        for verification in &after.verifications {
+            let id = VerificationId::new(&self.identity, key, verification.serial, &after.salt.0).to_string();
+            state.expiries.insert(id, verification.expires_at);
+        }
+        if let Some(before) = before {
+            assert!(after.changed_at >= before.changed_at, "time runs backwards");
+            assert!(after.last_serial >= before.last_serial, "9: a verification was lost");
+            for old in &before.verifications {
+                self.moved(&state, old, after, now);
+            }
+        }
+        self.counted(&mut state, key, before, after, now);
+        self.sent(&mut state, key, before, after, now);
+    }
+
+    /// One verification, before and after a write.
+    fn moved(&self, state: &State, old: &Verification, after: &Recipient, now: Timestamp) {
+        let Some(new) = after.verification(old.serial) else {
+            assert!(
+                old.state
+                    .ended_at()
+                    .is_some_and(|at| at.plus(self.policy.finished_retention) <= now),
+                "9: verification {} vanished",
+                old.serial
+            );
+            return;
+        };
+        if old.is_open() {
+            assert!(new.wrong_guesses >= old.wrong_guesses, "2: guesses were refilled");
+            assert!(new.expires_at == old.expires_at, "3: the life of a code was changed");
+        } else {
+            assert_eq!(old.state, new.state, "5: a final state changed");
+        }
+        if let (VerificationState::Open, VerificationState::Approved { at }) = (old.state, new.state) {
+            assert_eq!(
+                state.acting,
+                Some(Actor::Check),
+                "10: approved by something that is not a check"
+            );
+            assert!(at < old.expires_at, "3: approved after its life");
+            assert!(
+                old.wrong_guesses < self.policy.guesses_max,
+                "2: approved beyond the guesses"
+            );
+        }
+        for old in &old.deliveries {
+            let new = new
+                .deliveries
+                .iter()
+                .find(|it| it.number == old.number)
+                .expect("a delivery vanished");
+            assert!(
+                new.state.rank() >= old.state.rank(),
+                "7: {:?} became {:?}",
+                old.state,
+                new.state
+            );
+            assert!(
+                new.tries >= old.tries || new.state.rank() == 0,
+                "7: an attempt was forgotten"
+            );
+            assert!(new.tries <= self.policy.retry.tries_max, "6: {} attempts", new.tries);
+        }
+    }
+
+    /// Guesses: what was counted stays counted, and never beyond the budgets.
+    fn counted(
+        &self,
+        state: &mut State,
+        key: RecipientKey,
+        before: Option<&Recipient>,
+        after: &Recipient,
+        now: Timestamp,
+    ) {
+        let sum = |it: &Recipient| {
+            it.verifications
+                .iter()
+                .map(|it| (it.serial, u32::from(it.wrong_guesses)))
+                .collect()
+        };
+        let (old, new): (BTreeMap<u32, u32>, BTreeMap<u32, u32>) = (before.map(sum).unwrap_or_default(), sum(after));
+        let fresh: u32 = new
+            .iter()
+            .map(|(serial, count)| count - old.get(serial).unwrap_or(&0))
+            .sum();
+        let approved = after.verifications.iter().any(|it| {
+            matches!(it.state, VerificationState::Approved { .. })
+                && before
+                    .and_then(|old| old.verification(it.serial))
+                    .is_none_or(Verification::is_open)
+        });
+        let misses = state.misses.entry(key).or_default();
+        if fresh > 0 || approved {
+            let held = before.and_then(|it| it.held_until).is_some_and(|until| until > now);
+            assert!(!held, "2: compared while held");
+            let of_the_day = misses.iter().filter(|at| at.plus(DAY) > now).count();
+            assert!(
+                of_the_day < usize::from(self.policy.wrong_guesses_per_day_max),
+                "2: {of_the_day} in a day"
+            );
+        }
+        misses.extend((0..fresh).map(|_| now));
+        let of_the_day = misses.iter().filter(|at| at.plus(DAY) > now).count();
+        assert_eq!(
+            after.wrong_guesses.len(),
+            of_the_day,
+            "2: the day's wrong guesses do not add up"
+        );
+        if let Some(before) = before.filter(|_| !approved) {
+            let lapsed = before
+                .last_wrong_guess_at
+                .is_some_and(|at| at.plus(self.policy.wrong_guess_memory) <= now);
+            let at_least = if lapsed { 0 } else { before.consecutive_wrong_guesses };
+            assert!(
+                after.consecutive_wrong_guesses >= at_least + fresh,
+                "2: the row of wrong guesses was cut"
+            );
+        }
+        if after.consecutive_wrong_guesses >= u32::from(self.policy.consecutive_wrong_guesses_max) && fresh > 0 {
+            assert!(after.held_until.is_some(), "2: not held after a full row");
+        }
+    }
+
+    /// Sends: never beyond a limit of the recipient or of its phone.
+    fn sent(
+        &self,
+        state: &mut State,
+        key: RecipientKey,
+        before: Option<&Recipient>,
+        after: &Recipient,
+        now: Timestamp,
+    ) {
+        let phone = after.phone.as_ref().or(before.and_then(|it| it.phone.as_ref()));
+        let Some(phone) = phone.map(|it| it.expose().to_owned()) else {
+            return;
+        };
+        let sends = state.sends.entry(key).or_default();
+        let fresh = after.sends.iter().filter(|at| **at == now).count();
+        let known = sends.iter().filter(|at| **at == now).count();
+        for _ in known..fresh {
+            if let Some(last) = sends.last() {
+                let approved_since = after.approved_at.is_some_and(|at| at >= *last);
+                let wait = if approved_since {
+                    Duration::ZERO
+                } else {
+                    self.policy.send_waits[0]
+                };
+                assert!(last.plus(wait) <= now, "6: sent before the first wait was over");
+            }
+            sends.push(now);
+            let within = |span: Duration| sends.iter().filter(|at| at.plus(span) > now).count();
+            assert!(
+                within(self.policy.send_window) <= usize::from(self.policy.sends_per_window_max),
+                "6: window"
+            );
+            assert!(within(DAY) <= usize::from(self.policy.sends_per_day_max), "6: day");
+            let unanswered = state.unanswered.entry(phone.clone()).or_default();
+            if unanswered
+                .last
+                .plus(self.policy.silence * self.policy.unanswered_sends_max)
+                <= now
+            {
+                unanswered.since = now;
+                unanswered.count = 0;
+            }
+            // A write that was held up between its charge and its record was charged when it was decided.
+            let late = now < unanswered.last;
+            unanswered.last = now.max(unanswered.last);
+            unanswered.count += 1;
+            let refilled = now.since(unanswered.since).as_millis() / self.policy.silence.as_millis();
+            let allowed = u128::from(self.policy.unanswered_sends_max) + refilled;
+            assert!(
+                late || u128::from(unanswered.count) <= allowed,
+                "6: {} sends nobody answered",
+                unanswered.count
+            );
+        }
+        if after.approved_at == Some(now) {
+            state.unanswered.entry(phone).or_default().count = 0;
+        }
+    }
+
+    /// A message was handed to the provider.
+    pub(crate) fn attempted(&self, message: &Message, now: Timestamp) {
+        let mut state = self.state.lock().unwrap();
+        let id = self.id_of(&message.reference);
+        let expires_at = *state
+            .expiries
+            .get(&id)
+            .expect("6: a message of a verification nobody wrote");
+        assert!(
+            now.plus(self.policy.useful_life_min) <= expires_at,
+            "6: sent after its useful life"
+        );
+        let codes = state.codes.entry(id).or_default();
+        codes.insert(message.code.expose().to_owned());
+        if self.policy.resend_code == countersign_domain::policy::ResendCode::Same {
+            assert_eq!(codes.len(), 1, "3: two codes for one verification");
+        }
+    }
+
+    /// The provider took a message.
+    pub(crate) fn took(&self, message: &Message) {
+        let mut state = self.state.lock().unwrap();
+        state.taken.push(message.reference.clone());
+        let times = state.taken_times.entry(message.reference.clone()).or_default();
+        *times += 1;
+        assert!(*times <= 2, "6: one delivery reached the provider {times} times");
+    }
+
+    pub(crate) fn answered_start(&self, id: VerificationId) {
+        let mut state = self.state.lock().unwrap();
+        if !state.opened.contains(&id) {
+            state.opened.push(id);
+        }
+    }
+
+    /// A check was answered. `again`: the same request was already answered.
+    pub(crate) fn answered_check(
+        &self,
+        id: VerificationId,
+        outcome: CheckOutcome,
+        guess: &str,
+        right_context: bool,
+        again: bool,
+    ) {
+        let id = id.to_string();
+        let mut state = self.state.lock().unwrap();
+        match outcome {
+            CheckOutcome::Approved => {
+                assert!(right_context, "3: approved under another context");
+                assert!(
+                    state.codes.get(&id).is_some_and(|codes| codes.contains(guess)),
+                    "3: approved another code"
+                );
+                let approvals = state.approvals.entry(id).or_default();
+                *approvals += u32::from(!again);
+                assert!(*approvals <= 1, "1: approved twice");
+            }
+            CheckOutcome::Incorrect | CheckOutcome::ContextMismatch if !again => {
+                let wrong = state.wrong_answers.entry(id).or_default();
+                *wrong += 1;
+                assert!(
+                    *wrong <= u32::from(self.policy.guesses_max),
+                    "2: {wrong} wrong guesses were compared"
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn id_of(&self, reference: &str) -> String {
+        let reference = DeliveryReference::open(&self.identity, &fixture::environment(), reference);
+        reference.expect("a reference of our own").verification.to_string()
+    }
+}

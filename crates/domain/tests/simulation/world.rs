@@ -1,0 +1,200 @@
+//! The world of one history: a store, limits and a messenger that yield, fail, lose answers, and tell the oracle.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_domain::delivery::{Fault, NextStep, ProviderReport, ThrottleScope};
+use countersign_domain::id::{RecipientKey, Shard};
+use countersign_domain::limit::{Charge, Remaining};
+use countersign_domain::ports::{
+    Accepted, Clock, LimitStore, Message, Messenger, RecipientStore, Replaced, SendError, StoreError, Stored, Taken,
+    Version,
+};
+use countersign_domain::recipient::Recipient;
+use countersign_domain::time::Timestamp;
+use countersign_store_memory::limits::MemoryLimits;
+use countersign_store_memory::recipients::MemoryStore;
+use countersign_testkit::clock::ManualClock;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use crate::oracle::Oracle;
+use crate::schedule::switch;
+
+/// The dice of a history, shared by everything that may go wrong.
+#[derive(Clone)]
+pub(crate) struct Dice(Arc<Mutex<StdRng>>);
+
+impl Dice {
+    pub(crate) fn new(rng: StdRng) -> Self {
+        Self(Arc::new(Mutex::new(rng)))
+    }
+
+    /// A number below `sides`.
+    pub(crate) fn roll(&self, sides: u32) -> u32 {
+        self.0.lock().unwrap().random_range(0..sides)
+    }
+
+    /// True once in `times`.
+    pub(crate) fn once_in(&self, times: u32) -> bool {
+        self.roll(times) == 0
+    }
+}
+
+/// What the stores and the messenger of a history share.
+pub(crate) struct World {
+    pub(crate) oracle: Arc<Oracle>,
+    pub(crate) dice: Dice,
+    pub(crate) clock: Arc<ManualClock>,
+    /// Whether things go wrong; off while the history is brought to its end.
+    pub(crate) trouble: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl World {
+    fn goes_wrong(&self, once_in: u32) -> bool {
+        self.trouble.load(std::sync::atomic::Ordering::Relaxed) && self.dice.once_in(once_in)
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable("the simulated store is away".into())
+}
+
+/// Recipients in memory, behind a connection that is slow, breaks, and loses answers.
+pub(crate) struct SimStore {
+    pub(crate) world: Arc<World>,
+    pub(crate) inner: MemoryStore,
+    /// Ignores the version that was seen, to prove that the oracle notices.
+    pub(crate) careless: bool,
+}
+
+#[async_trait]
+impl RecipientStore for SimStore {
+    async fn load(&self, key: RecipientKey) -> Result<Option<Stored>, StoreError> {
+        switch().await;
+        if self.world.goes_wrong(60) {
+            return Err(away());
+        }
+        let stored = self.inner.load(key).await;
+        switch().await;
+        stored
+    }
+
+    async fn replace(
+        &self,
+        key: RecipientKey,
+        seen: Option<Version>,
+        new: &Recipient,
+        now: Timestamp,
+    ) -> Result<Replaced, StoreError> {
+        switch().await;
+        if self.world.goes_wrong(60) {
+            return Err(away());
+        }
+        let before = self.inner.load(key).await?;
+        let seen = if self.careless {
+            before.as_ref().map(|it| it.version)
+        } else {
+            seen
+        };
+        let replaced = self.inner.replace(key, seen, new, now).await?;
+        if matches!(replaced, Replaced::Written(_)) {
+            self.world
+                .oracle
+                .wrote(key, before.as_ref().map(|it| &it.recipient), new, now);
+        }
+        switch().await;
+        // The answer is lost although the write was not.
+        if self.world.goes_wrong(60) {
+            return Err(away());
+        }
+        Ok(replaced)
+    }
+
+    async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError> {
+        switch().await;
+        self.inner.due(now, shard, limit).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner.backlog(now).await
+    }
+}
+
+/// Limits in memory, behind the same connection.
+pub(crate) struct SimLimits {
+    pub(crate) world: Arc<World>,
+    pub(crate) inner: MemoryLimits,
+}
+
+#[async_trait]
+impl LimitStore for SimLimits {
+    async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Taken, StoreError> {
+        switch().await;
+        if self.world.goes_wrong(80) {
+            return Err(away());
+        }
+        self.inner.take(charges, now).await
+    }
+
+    async fn give_back(&self, charges: &[Charge], now: Timestamp) -> Result<(), StoreError> {
+        switch().await;
+        if self.world.goes_wrong(20) {
+            return Err(away());
+        }
+        self.inner.give_back(charges, now).await
+    }
+
+    async fn peek(&self, charges: &[Charge], now: Timestamp) -> Result<Vec<Remaining>, StoreError> {
+        self.inner.peek(charges, now).await
+    }
+}
+
+/// A provider that takes messages, or not, and does not always say which.
+pub(crate) struct SimMessenger {
+    pub(crate) world: Arc<World>,
+}
+
+#[async_trait]
+impl Messenger for SimMessenger {
+    async fn send(&self, message: &Message) -> Result<Accepted, SendError> {
+        self.world.oracle.attempted(message, self.world.clock.now());
+        switch().await;
+        if !self.world.trouble.load(std::sync::atomic::Ordering::Relaxed) {
+            self.world.oracle.took(message);
+            return Ok(Accepted { held: false });
+        }
+        let step = match self.world.dice.roll(20) {
+            0 => NextStep::Rejected,
+            1 => NextStep::Misconfigured(Fault::Request),
+            2 => NextStep::Throttled {
+                scope: ThrottleScope::Recipient,
+                retry_after: None,
+            },
+            3 => NextStep::Throttled {
+                scope: ThrottleScope::Sender,
+                retry_after: Some(Duration::from_secs(20)),
+            },
+            4 | 5 => NextStep::Unavailable,
+            // Lost on the way there.
+            6 => NextStep::Uncertain,
+            // Lost on the way back.
+            7 | 8 => {
+                self.world.oracle.took(message);
+                NextStep::Uncertain
+            }
+            roll => {
+                self.world.oracle.took(message);
+                switch().await;
+                return Ok(Accepted { held: roll == 9 });
+            }
+        };
+        switch().await;
+        Err(SendError {
+            step,
+            report: Some(ProviderReport::new(1, "simulated", "")),
+            cause: None,
+        })
+    }
+}
