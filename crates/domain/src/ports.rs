@@ -25,6 +25,9 @@ use crate::use_case::Errand;
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The version of a stored record. Stores number them; nobody else reads anything into the number.
+///
+/// A store never gives the same version twice for one key, not even after it forgot the record: a slow writer that saw
+/// the old record must not overwrite the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u64);
 
@@ -101,7 +104,9 @@ pub enum Taken {
 
 /// Keeps the state of shared limits.
 ///
-/// Promise: for every history the answers equal those of the functions in [`crate::limit`].
+/// Promise: for every history the answers equal those of the functions in [`crate::limit`], as long as no caller's
+/// clock is more than five minutes behind the latest one heard. A state may be forgotten once it counts for nothing
+/// even then.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait LimitStore: Send + Sync {
@@ -122,14 +127,15 @@ pub trait ChangeFeed: Send + Sync {
     /// Hints that the recipient changed. Never blocks; the hint may be lost.
     fn publish(&self, key: RecipientKey);
 
-    /// Listens for changes of one recipient from now on.
+    /// Listens for changes of one recipient. Every change published after this returns is heard.
     async fn subscribe(&self, key: RecipientKey) -> Result<Box<dyn ChangeHints>, StoreError>;
 }
 
 /// The hints about one recipient.
 #[async_trait]
 pub trait ChangeHints: Send {
-    /// Waits for the next hint; several may come as one. `None` when the feed has ended.
+    /// Waits for the next hint; several may come as one. `None` when the feed has ended. A wait that is dropped loses
+    /// no hint.
     async fn next(&mut self) -> Option<()>;
 }
 

@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 use crate::use_case::{DECISIONS_MAX, Error, Ports, Rulebook};
 use crate::verification::Verification;
 
+/// How often a refused charge is looked at again with a newer record before the caller is told.
+const REFUSALS_MAX: usize = 3;
+
 /// Recipients behind their store, and the loop that changes them.
 pub struct Records {
     pub(super) rulebook: Arc<Rulebook>,
@@ -57,6 +60,8 @@ pub(super) struct Decided<T> {
     pub(super) answer: T,
     /// The record as it was written, with its version; `None` when it was left as it is.
     pub(super) written: Option<(Version, Recipient)>,
+    /// What the written record cost.
+    charges: Vec<Charge>,
 }
 
 impl Records {
@@ -99,13 +104,16 @@ impl Records {
         let decided = self
             .decide_charging(key, known, deadline, &mut decide, &mut taken)
             .await;
-        // After a failed write nobody knows whether the record was written: then the charge stands.
-        let unwritten = match &decided {
-            Ok(decided) => decided.written.is_none(),
-            Err(error) => !matches!(error, Error::Store(_)),
+        // What was taken for a decision that lost its race and became another one goes back. After a failed write
+        // nobody knows whether the record was written: then the charge stands.
+        let owed = match &decided {
+            Ok(decided) => &decided.charges[..],
+            Err(Error::Store(_)) => &taken[..],
+            Err(_) => &[],
         };
-        if unwritten && !taken.is_empty() {
-            self.give_back(&taken).await;
+        let surplus: Vec<_> = taken.iter().filter(|charge| !owed.contains(charge)).copied().collect();
+        if !surplus.is_empty() {
+            self.give_back(&surplus).await;
         }
         decided
     }
@@ -132,6 +140,7 @@ impl Records {
             Some(known) => Some(known),
             None => self.store.load(key).await?,
         };
+        let mut refusals = 0;
         for _ in 0..DECISIONS_MAX {
             let (recipient, moment) = self.settled(stored.as_ref());
             if deadline.is_some_and(|deadline| deadline <= moment.now) {
@@ -139,7 +148,11 @@ impl Records {
             }
             let (mut next, charges, answer) = match decide(recipient, &moment)? {
                 Decision::Keep(answer) => {
-                    return Ok(Decided { answer, written: None });
+                    return Ok(Decided {
+                        answer,
+                        written: None,
+                        charges: Vec::new(),
+                    });
                 }
                 Decision::Replace {
                     recipient,
@@ -148,14 +161,23 @@ impl Records {
                 } => (recipient, charges, answer),
             };
             next.seal(&self.rulebook.policy_of(&next), moment.now);
-            self.charge(charges, taken, moment.now).await?;
             let seen = stored.as_ref().map(|it| it.version);
+            if let Some(refusal) = self.charge(&charges, taken, moment.now).await? {
+                // Whoever took the last of it may have opened what this request only has to join.
+                refusals += 1;
+                stored = self.store.load(key).await?;
+                if refusals >= REFUSALS_MAX && stored.as_ref().map(|it| it.version) == seen {
+                    return Err(refusal);
+                }
+                continue;
+            }
             match self.store.replace(key, seen, &next, moment.now).await? {
                 Replaced::Written(version) => {
                     self.tell(key, stored.as_ref().map(|it| &it.recipient), &next);
                     return Ok(Decided {
                         answer,
                         written: Some((version, next)),
+                        charges,
                     });
                 }
                 Replaced::Conflict(newer) => stored = newer.map(|it| *it),
@@ -164,16 +186,26 @@ impl Records {
         Err(Error::Contended)
     }
 
-    /// Takes what this round wants and an earlier one did not take yet.
-    async fn charge(&self, charges: Vec<Charge>, taken: &mut Vec<Charge>, now: Timestamp) -> Result<(), Error> {
-        if charges.is_empty() || charges == *taken {
-            return Ok(());
+    /// Takes what this round wants and no earlier one took. Answers with the refusal, if there is one.
+    async fn charge(
+        &self,
+        charges: &[Charge],
+        taken: &mut Vec<Charge>,
+        now: Timestamp,
+    ) -> Result<Option<Error>, Error> {
+        let missing: Vec<_> = charges
+            .iter()
+            .filter(|charge| !taken.contains(charge))
+            .copied()
+            .collect();
+        if missing.is_empty() {
+            return Ok(None);
         }
-        match self.limits.take(&charges, now).await? {
-            Taken::All => taken.extend(charges),
-            Taken::Refused { rule, retry_after } => return Err(Error::LimitReached { rule, retry_after }),
+        match self.limits.take(&missing, now).await? {
+            Taken::All => taken.extend(missing),
+            Taken::Refused { rule, retry_after } => return Ok(Some(Error::LimitReached { rule, retry_after })),
         }
-        Ok(())
+        Ok(None)
     }
 
     fn settled(&self, stored: Option<&Stored>) -> (Option<Recipient>, Moment) {

@@ -433,7 +433,11 @@ impl History {
     fn verification(&mut self) -> Option<VerificationId> {
         let opened = self.world.oracle.opened();
         let newest = opened.len().saturating_sub(2);
-        let from = if self.rng.random_bool(0.8) { &opened[newest..] } else { &opened[..] };
+        let from = if self.rng.random_bool(0.8) {
+            &opened[newest..]
+        } else {
+            &opened[..]
+        };
         self.pick(from)
     }
 

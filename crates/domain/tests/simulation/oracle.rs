@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use countersign_domain::delivery::{Delivery, DeliveryState};
 use countersign_domain::id::{RecipientKey, VerificationId};
 use countersign_domain::key::Identity;
 use countersign_domain::policy::Policy;
@@ -251,9 +252,31 @@ impl Oracle {
             return;
         };
         let sends = state.sends.entry(key).or_default();
-        let fresh = after.sends.iter().filter(|at| **at == now).count();
-        let known = sends.iter().filter(|at| **at == now).count();
-        for _ in known..fresh {
+        // Counted by the messages there are, not by what the record says of them. A start's are born claimed; what a
+        // failure schedules anew is not a send of its own.
+        let claimed = |it: &Recipient| -> Vec<_> {
+            let born = |it: &Delivery| matches!(it.state, DeliveryState::Sending { .. });
+            let of = |it: &Verification| {
+                it.deliveries
+                    .iter()
+                    .filter(|it| born(it))
+                    .map(|it| it.number)
+                    .collect::<Vec<_>>()
+            };
+            it.verifications
+                .iter()
+                .flat_map(|it| of(it).into_iter().map(|number| (it.serial, number)))
+                .collect()
+        };
+        let known = |serial, number| {
+            let old = before.and_then(|it| it.verification(serial));
+            old.is_some_and(|it| it.deliveries.iter().any(|it| it.number == number))
+        };
+        let fresh = claimed(after)
+            .into_iter()
+            .filter(|(serial, number)| !known(*serial, *number))
+            .count();
+        for _ in 0..fresh {
             if let Some(last) = sends.last() {
                 let approved_since = after.approved_at.is_some_and(|at| at >= *last);
                 let wait = if approved_since {

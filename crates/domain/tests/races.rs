@@ -1,0 +1,112 @@
+//! Requests for one recipient that race each other, over a store that lets them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use countersign_domain::id::{RecipientKey, Shard, ShardCount};
+use countersign_domain::limit::{Charge, LimitKey, RuleName};
+use countersign_domain::ports::{Clock, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::recipient::Recipient;
+use countersign_domain::request::RequestId;
+use countersign_domain::time::Timestamp;
+use countersign_domain::use_case::StartRequest;
+use countersign_domain::verification::StartOutcome;
+use countersign_store_memory::feed::MemoryFeed;
+use countersign_store_memory::limits::MemoryLimits;
+use countersign_store_memory::recipients::MemoryStore;
+use countersign_testkit::fixture;
+use countersign_testkit::house::House;
+
+/// A store in which everybody has loaded before anybody writes.
+struct SlowStore(MemoryStore);
+
+#[async_trait]
+impl RecipientStore for SlowStore {
+    async fn load(&self, key: RecipientKey) -> Result<Option<Stored>, StoreError> {
+        let loaded = self.0.load(key).await;
+        tokio::task::yield_now().await;
+        loaded
+    }
+
+    async fn replace(
+        &self,
+        key: RecipientKey,
+        seen: Option<Version>,
+        new: &Recipient,
+        now: Timestamp,
+    ) -> Result<Replaced, StoreError> {
+        tokio::task::yield_now().await;
+        self.0.replace(key, seen, new, now).await
+    }
+
+    async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError> {
+        self.0.due(now, shard, limit).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.0.backlog(now).await
+    }
+}
+
+async fn race(starts: usize, with_request_ids: bool) -> (Vec<StartOutcome>, u64) {
+    let limits = Arc::new(MemoryLimits::new());
+    let store = Arc::new(SlowStore(MemoryStore::new(ShardCount::DEFAULT)));
+    let house = Arc::new(House::new(store, Arc::clone(&limits) as _, Arc::new(MemoryFeed::new())));
+    let mut tasks = Vec::new();
+    for number in 0..starts {
+        let house = Arc::clone(&house);
+        let request = StartRequest {
+            app: fixture::app_id(),
+            phone: fixture::phone(),
+            purpose: fixture::purpose(),
+            language: None,
+            context: Default::default(),
+            request_id: if with_request_ids {
+                RequestId::parse(&format!("r{number}")).unwrap()
+            } else {
+                None
+            },
+            deadline: None,
+        };
+        tasks.push(tokio::spawn(async move {
+            house.use_cases.start.execute(&fixture::caller(), request).await
+        }));
+    }
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.unwrap().expect("nobody is refused").outcome);
+    }
+    let charge = Charge {
+        rule: RuleName::UnansweredSends,
+        key: LimitKey::derive(
+            &fixture::identity(),
+            RuleName::UnansweredSends,
+            fixture::phone().expose().as_bytes(),
+        ),
+        quota: fixture::policy().unanswered_quota(),
+        amount: std::num::NonZeroU32::MIN,
+    };
+    let left = limits.peek(&[charge], house.clock.now()).await.unwrap()[0].left;
+    house.run_errands().await;
+    assert_eq!(
+        house.messenger.sent().len(),
+        1,
+        "one message for {starts} parallel starts"
+    );
+    (outcomes, left)
+}
+
+#[tokio::test]
+async fn of_parallel_starts_one_opens_the_others_join_and_one_is_charged() {
+    for (starts, with_request_ids) in [(2, false), (9, false), (64, false), (9, true), (64, true)] {
+        let (outcomes, left) = race(starts, with_request_ids).await;
+        let opened = outcomes.iter().filter(|it| **it == StartOutcome::Opened).count();
+        let joined = outcomes.iter().filter(|it| **it == StartOutcome::Joined).count();
+        assert_eq!(
+            (opened, joined),
+            (1, starts - 1),
+            "{starts} starts, request ids: {with_request_ids}"
+        );
+        assert_eq!(left, 9, "{starts} starts, request ids: {with_request_ids}");
+    }
+}
