@@ -1,0 +1,51 @@
+//! The reference: a map of states and the functions of the domain, with nothing clever about it.
+
+use std::collections::BTreeMap;
+
+use countersign_domain::limit::{self, Charge, LimitKey, LimitState, Remaining};
+use countersign_domain::ports::Taken;
+use countersign_domain::time::Timestamp;
+
+/// What every limit store is compared with. It forgets nothing.
+#[derive(Clone, Debug, Default)]
+pub struct ReferenceLimits(BTreeMap<LimitKey, LimitState>);
+
+impl ReferenceLimits {
+    /// What [`countersign_domain::ports::LimitStore::take`] has to answer.
+    pub fn take(&mut self, charges: &[Charge], now: Timestamp) -> Taken {
+        let before = self.0.clone();
+        for charge in charges {
+            match limit::take(self.state(charge), charge.quota, charge.amount, now) {
+                Ok(state) => self.0.insert(charge.key, state),
+                Err(refused) => {
+                    self.0 = before;
+                    return Taken::Refused {
+                        rule: charge.rule,
+                        retry_after: refused.retry_after,
+                    };
+                }
+            };
+        }
+        Taken::All
+    }
+
+    /// What [`countersign_domain::ports::LimitStore::give_back`] has to do.
+    pub fn give_back(&mut self, charges: &[Charge], now: Timestamp) {
+        for charge in charges {
+            match limit::give_back(self.state(charge), charge.quota, charge.amount, now) {
+                Some(state) => self.0.insert(charge.key, state),
+                None => self.0.remove(&charge.key),
+            };
+        }
+    }
+
+    /// What [`countersign_domain::ports::LimitStore::peek`] has to answer.
+    pub fn peek(&self, charges: &[Charge], now: Timestamp) -> Vec<Remaining> {
+        let peek = |charge: &Charge| limit::peek(self.state(charge), charge.quota, now);
+        charges.iter().map(peek).collect()
+    }
+
+    fn state(&self, charge: &Charge) -> Option<LimitState> {
+        self.0.get(&charge.key).copied()
+    }
+}

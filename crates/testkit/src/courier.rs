@@ -1,0 +1,62 @@
+//! A courier whose errands a test runs by hand.
+
+use std::sync::Mutex;
+
+use countersign_domain::ports::Courier;
+use countersign_domain::use_case::Errand;
+
+use crate::sync::lock;
+
+/// Keeps errands until a test takes them and runs them, or drops them as a crash would.
+#[derive(Debug)]
+pub struct ManualCourier {
+    waiting: Mutex<Vec<Errand>>,
+    room: usize,
+}
+
+impl ManualCourier {
+    /// A courier that hands an errand back once `room` of them wait.
+    pub const fn with_room(room: usize) -> Self {
+        Self {
+            waiting: Mutex::new(Vec::new()),
+            room,
+        }
+    }
+
+    /// Every waiting errand, oldest first. They wait no longer.
+    pub fn take(&self) -> Vec<Errand> {
+        std::mem::take(&mut *lock(&self.waiting))
+    }
+}
+
+impl Default for ManualCourier {
+    /// A courier that always has room.
+    fn default() -> Self {
+        Self::with_room(usize::MAX)
+    }
+}
+
+impl Courier for ManualCourier {
+    fn hand_over(&self, errand: Errand) -> Result<(), Errand> {
+        let mut waiting = lock(&self.waiting);
+        if waiting.len() >= self.room {
+            return Err(errand);
+        }
+        waiting.push(errand);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hands_back_what_it_has_no_room_for() {
+        let courier = ManualCourier::with_room(1);
+        assert!(courier.hand_over(Errand::GiveBack(Vec::new())).is_ok());
+        assert!(courier.hand_over(Errand::GiveBack(Vec::new())).is_err());
+        assert_eq!(courier.take().len(), 1);
+        assert!(courier.hand_over(Errand::GiveBack(Vec::new())).is_ok());
+    }
+}

@@ -1,0 +1,21 @@
+//! A numbering plan that lets every number through.
+
+use countersign_domain::phone::PhoneNumber;
+use countersign_domain::ports::{CountryCode, NumberFacts, NumberKind, NumberingPlan};
+
+const PREFIXES: [(&str, &str); 5] = [("+55", "BR"), ("+49", "DE"), ("+34", "ES"), ("+91", "IN"), ("+1", "US")];
+
+/// Every number is possible and mobile. Five prefixes have a country, every other number has none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenNumbering;
+
+impl NumberingPlan for OpenNumbering {
+    fn lookup(&self, phone: &PhoneNumber) -> NumberFacts {
+        let known = PREFIXES.iter().find(|(prefix, _)| phone.expose().starts_with(prefix));
+        NumberFacts {
+            country: known.and_then(|(_, country)| CountryCode::parse(country)),
+            kind: NumberKind::Mobile,
+            possible: true,
+        }
+    }
+}
