@@ -7,7 +7,7 @@ use crate::event::{Event, IgnoredReport};
 use crate::ports::{Observer, Random};
 use crate::reference::DeliveryReference;
 use crate::use_case::records::Decision;
-use crate::use_case::{Error, Ports, Records};
+use crate::use_case::{Error, Faults, Ports, Records};
 
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,15 +21,17 @@ pub enum Applied {
 /// Applies delivery reports from signed webhooks.
 pub struct ApplyDelivery {
     records: Arc<Records>,
+    faults: Arc<Faults>,
     observer: Arc<dyn Observer>,
     random: Arc<dyn Random>,
 }
 
 impl ApplyDelivery {
     /// Wires the use case to its ports.
-    pub fn new(records: &Arc<Records>, ports: &Ports) -> Self {
+    pub fn new(records: &Arc<Records>, faults: &Arc<Faults>, ports: &Ports) -> Self {
         Self {
             records: Arc::clone(records),
+            faults: Arc::clone(faults),
             observer: Arc::clone(&ports.observer),
             random: Arc::clone(&ports.random),
         }
@@ -73,6 +75,7 @@ impl ApplyDelivery {
                 }
                 let (policy, now) = (&moment.policy, moment.now);
                 if recipient.apply_report(id.serial(), reference.delivery, report, policy, jitter, now) {
+                    self.faults.learn(&recipient.app, report, policy.fault_memory, now);
                     Ok(Decision::Replace {
                         recipient,
                         charges: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::delivery::{Fault, ProviderReport};
+use crate::delivery::{DeliveryReport, Fault, NextStep, ProviderReport};
 use crate::id::AppId;
 use crate::time::Timestamp;
 use crate::use_case::Error;
@@ -64,6 +64,18 @@ impl Faults {
         };
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         faults.insert(app.clone(), (standing, now.plus(memory)));
+    }
+
+    /// Remembers the fault that a webhook speaks of, if it does: unpaid accounts and paused templates are mostly told
+    /// about after the message was accepted.
+    pub fn learn(&self, app: &AppId, report: &DeliveryReport, memory: Duration, now: Timestamp) {
+        if let DeliveryReport::Failed {
+            step: NextStep::Misconfigured(fault),
+            report,
+        } = report
+        {
+            self.raise(app, *fault, Some(report.clone()), memory, now);
+        }
     }
 
     /// Forgets the fault of an app whose message was just accepted.

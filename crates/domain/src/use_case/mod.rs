@@ -172,7 +172,7 @@ impl UseCases {
             cancel: Arc::new(Cancel::new(&records)),
             get: Arc::new(Get::new(&records)),
             dispatch: Arc::new(dispatch),
-            apply_delivery: Arc::new(ApplyDelivery::new(&records, ports)),
+            apply_delivery: Arc::new(ApplyDelivery::new(&records, &faults, ports)),
         }
     }
 }

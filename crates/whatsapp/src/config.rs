@@ -1,0 +1,280 @@
+//! How to reach the provider and as whom. Kept out: reading files or the environment, and the webhook's own settings.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use countersign_domain::id::AppId;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+use sha2::Sha256;
+
+use crate::mistake::{Mistake, Mistakes};
+use crate::secret::Secret;
+
+/// The longest a connection may take to be established.
+const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(30);
+
+/// Where messages go and as whom. The defaults speak to Meta; other providers that take Cloud API bodies, such as
+/// 360dialog, need another base URL, another header and no version or number in the path.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Scheme and host, with a port if need be. `https`, or `http` to this machine itself. Default:
+    /// `https://graph.facebook.com`.
+    pub base_url: String,
+    /// What stands in the path before the version, such as `gateway/meta`; may be empty. Default: empty.
+    pub path_prefix: String,
+    /// The Graph version, such as `v23.0`; `None` leaves it out of the path. Meta retires a version about two years
+    /// after it appeared. Default: `v23.0`.
+    pub version: Option<String>,
+    /// Whether the sender's id stands in the path, as Meta wants it. Default: `true`.
+    pub number_in_path: bool,
+    /// The header that carries the token.
+    pub auth: AuthHeader,
+    /// How long a connection may take to be established, 1 ms to 30 s; keep it well below the policies' send time-out.
+    /// A connection that takes longer counts as not sent, while a message whose whole time is up may have been sent.
+    /// Default: 3 s.
+    pub connect_timeout: Duration,
+    /// As whom each app sends.
+    pub senders: BTreeMap<AppId, Sender>,
+}
+
+/// The header that carries the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthHeader {
+    /// Its name. Default: `Authorization`.
+    pub name: String,
+    /// What stands before the token, such as `Bearer`; `None` sends the bare token. Default: `Bearer`.
+    pub scheme: Option<String>,
+}
+
+/// As whom an app sends.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// The id of the sender's phone number (not the number), digits only. Not used without `number_in_path`.
+    pub phone_number_id: String,
+    /// The token of a system user with `whatsapp_business_messaging`, or the provider's key.
+    pub token: Secret,
+    /// The secret of the app the token belongs to. With it every call carries `appsecret_proof`, which makes a stolen
+    /// token useless when the app requires it (Meta: secure Graph API calls).
+    pub app_secret: Option<Secret>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            base_url: "https://graph.facebook.com".to_owned(),
+            path_prefix: String::new(),
+            version: Some("v23.0".to_owned()),
+            number_in_path: true,
+            auth: AuthHeader::default(),
+            connect_timeout: Duration::from_secs(3),
+            senders: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for AuthHeader {
+    fn default() -> Self {
+        Self {
+            name: "Authorization".to_owned(),
+            scheme: Some("Bearer".to_owned()),
+        }
+    }
+}
+
+impl Config {
+    /// Says everything that is wrong, or nothing.
+    pub fn check(&self) -> Result<(), Vec<Mistake>> {
+        self.routes().map(|_| ())
+    }
+
+    /// Where and with which header each app's messages go, or everything that is wrong.
+    pub(crate) fn routes(&self) -> Result<Routes, Vec<Mistake>> {
+        let Self {
+            base_url,
+            path_prefix,
+            version,
+            number_in_path,
+            auth,
+            connect_timeout,
+            senders,
+        } = self;
+        let mut mistakes = Mistakes::default();
+        let base = read_base(base_url, &mut mistakes);
+        let prefix = read_prefix(path_prefix, &mut mistakes);
+        if version.as_deref().is_some_and(|version| !is_version(version)) {
+            mistakes.add("version", "must look like 'v23.0', or be left out");
+        }
+        if connect_timeout.is_zero() || *connect_timeout > CONNECT_TIMEOUT_MAX {
+            mistakes.add("connect_timeout", "must be above zero and at most 30 s");
+        }
+        let header = HeaderName::try_from(&auth.name).ok();
+        if header.is_none() {
+            mistakes.add("auth.name", "must be the name of an HTTP header");
+        }
+        if senders.is_empty() {
+            mistakes.add("senders", "must name at least one app, or nothing can be sent");
+        }
+        let mut by_app = BTreeMap::new();
+        for (app, sender) in senders {
+            let auth = read_sender(app, sender, auth, *number_in_path, &mut mistakes);
+            let url = base.as_ref().map(|base| {
+                let number = number_in_path.then_some(sender.phone_number_id.as_str());
+                let path = [prefix, version.as_deref(), number, Some("messages")];
+                let mut url = base.clone();
+                url.set_path(&path.into_iter().flatten().collect::<Vec<_>>().join("/"));
+                if let Some(secret) = &sender.app_secret {
+                    let proof = proof(secret, &sender.token);
+                    url.query_pairs_mut().append_pair("appsecret_proof", &proof);
+                }
+                url
+            });
+            if let (Some(auth), Some(url)) = (auth, url) {
+                by_app.insert(app.clone(), Route { url, auth });
+            }
+        }
+        let routes = base.zip(header).map(|(base, header)| Routes {
+            header,
+            by_app,
+            stays_here: is_loopback(&base),
+        });
+        mistakes.unless(routes)
+    }
+}
+
+/// The configuration, read.
+pub(crate) struct Routes {
+    /// The header that carries the token.
+    pub(crate) header: HeaderName,
+    /// Each app's route.
+    pub(crate) by_app: BTreeMap<AppId, Route>,
+    /// Whether messages never leave this machine.
+    pub(crate) stays_here: bool,
+}
+
+/// Where one app's messages go, and with which proof of identity.
+pub(crate) struct Route {
+    /// The whole URL. Never logged: it may carry the proof.
+    pub(crate) url: Url,
+    /// The value of the header, marked sensitive.
+    pub(crate) auth: HeaderValue,
+}
+
+fn read_base(text: &str, mistakes: &mut Mistakes) -> Option<Url> {
+    let Ok(url) = Url::parse(text) else {
+        mistakes.add("base_url", "must be a URL such as 'https://graph.facebook.com'");
+        return None;
+    };
+    let bare = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if !bare {
+        mistakes.add(
+            "base_url",
+            "must be only a scheme and a host; a path belongs into path_prefix",
+        );
+    }
+    match url.scheme() {
+        "https" => Some(url),
+        "http" if is_loopback(&url) => Some(url),
+        "http" => {
+            mistakes.add(
+                "base_url",
+                "must be https: only this machine itself may be spoken to in the clear",
+            );
+            None
+        }
+        _ => {
+            mistakes.add("base_url", "must start with 'https://'");
+            None
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn read_prefix<'a>(text: &'a str, mistakes: &mut Mistakes) -> Option<&'a str> {
+    let prefix = text.trim_matches('/');
+    let fits = |segment: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(plain)
+    };
+    if prefix.is_empty() {
+        return None;
+    }
+    if !prefix.split('/').all(fits) {
+        mistakes.add(
+            "path_prefix",
+            "must be segments of letters, digits, '-', '_' and '.', separated by '/'",
+        );
+    }
+    Some(prefix)
+}
+
+/// `v`, a whole number, a dot and one digit.
+fn is_version(text: &str) -> bool {
+    let digits =
+        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.strip_prefix('v')
+        .and_then(|numbers| numbers.split_once('.'))
+        .is_some_and(|(major, minor)| digits(major, 3) && digits(minor, 1))
+}
+
+/// The header value of a sender.
+fn read_sender(
+    app: &AppId,
+    sender: &Sender,
+    auth: &AuthHeader,
+    number_in_path: bool,
+    mistakes: &mut Mistakes,
+) -> Option<HeaderValue> {
+    let Sender {
+        phone_number_id,
+        token,
+        app_secret,
+    } = sender;
+    let is_id = (1..=32).contains(&phone_number_id.len()) && phone_number_id.bytes().all(|byte| byte.is_ascii_digit());
+    if number_in_path && !is_id {
+        mistakes.add(
+            format!("senders.{app}.phone_number_id"),
+            "must be the id of the sender's phone number: digits only, and not the number itself",
+        );
+    }
+    if app_secret.as_ref().is_some_and(Secret::is_empty) {
+        mistakes.add(
+            format!("senders.{app}.app_secret"),
+            "must not be empty; leave it out instead",
+        );
+    }
+    let text = match &auth.scheme {
+        Some(scheme) => format!("{} {}", scheme.trim(), token.expose()),
+        None => token.expose().to_owned(),
+    };
+    let value = HeaderValue::from_str(&text).ok().filter(|_| !token.is_empty());
+    if value.is_none() {
+        mistakes.add(
+            format!("senders.{app}.token"),
+            "must be one line of printable characters",
+        );
+    }
+    value.map(|mut value| {
+        value.set_sensitive(true);
+        value
+    })
+}
+
+/// HMAC-SHA-256 of the token, keyed with the app secret, in lowercase hexadecimal (Meta: secure Graph API calls).
+fn proof(secret: &Secret, token: &Secret) -> String {
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length, so this cannot fail")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC accepts every key length");
+    mac.update(token.expose().as_bytes());
+    data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())
+}

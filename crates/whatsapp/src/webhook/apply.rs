@@ -1,0 +1,152 @@
+//! Handing the statuses of a post to the use case. Kept out: everything it decides.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use countersign_domain::delivery::DeliveryReport;
+use countersign_domain::use_case::{Applied, ApplyDelivery};
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use crate::webhook::parse::{Post, Status};
+
+/// Applies posts.
+pub(super) struct Applier {
+    apply_delivery: Arc<ApplyDelivery>,
+    at_once: usize,
+}
+
+/// What became of a post.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct IntakeReport {
+    /// Statuses that moved a delivery forward.
+    pub(super) moved: usize,
+    /// Statuses that say nothing new, are not about us, or are of a kind that moves nothing.
+    pub(super) ignored: usize,
+    /// Statuses that could not be read.
+    pub(super) skipped: usize,
+    /// Statuses that could not be recorded; the whole post should come again.
+    pub(super) failed: usize,
+}
+
+impl Applier {
+    pub(super) fn new(apply_delivery: Arc<ApplyDelivery>, at_once: usize) -> Self {
+        Self {
+            apply_delivery,
+            at_once,
+        }
+    }
+
+    /// Applies every status, some at once; those with the same reference one after the other, in the order they came.
+    /// One that fails does not keep the others from being applied. When this is given up, what runs is stopped.
+    pub(super) async fn apply(&self, post: Post) -> IntakeReport {
+        for error in &post.account_errors {
+            tracing::warn!(
+                code = error.code,
+                title = error.title,
+                "Meta reports a problem of the account"
+            );
+        }
+        let mut report = IntakeReport {
+            ignored: post.ignored,
+            skipped: post.skipped,
+            ..IntakeReport::default()
+        };
+        let mut running = JoinSet::new();
+        for (reference, reports) in by_reference(post.statuses) {
+            if running.len() >= self.at_once
+                && let Some(done) = running.join_next().await
+            {
+                // A task that panicked recorded an unknown part of its statuses.
+                report.add(&done.unwrap_or(IntakeReport::ONE_FAILED));
+            }
+            let group = in_order(Arc::clone(&self.apply_delivery), reference, reports);
+            running.spawn(group.in_current_span());
+        }
+        while let Some(done) = running.join_next().await {
+            report.add(&done.unwrap_or(IntakeReport::ONE_FAILED));
+        }
+        report
+    }
+}
+
+impl IntakeReport {
+    const ONE_FAILED: Self = Self {
+        moved: 0,
+        ignored: 0,
+        skipped: 0,
+        failed: 1,
+    };
+
+    fn add(&mut self, other: &Self) {
+        let Self {
+            moved,
+            ignored,
+            skipped,
+            failed,
+        } = other;
+        self.moved += moved;
+        self.ignored += ignored;
+        self.skipped += skipped;
+        self.failed += failed;
+    }
+
+    /// One line per post, in numbers only.
+    pub(super) fn log(&self) {
+        let Self {
+            moved,
+            ignored,
+            skipped,
+            failed,
+        } = self;
+        if *failed > 0 {
+            tracing::warn!(
+                moved,
+                ignored,
+                skipped,
+                failed,
+                "webhook not wholly recorded; Meta will repeat it"
+            );
+        } else if *moved == 0 {
+            tracing::debug!(ignored, skipped, "webhook moved nothing");
+        } else {
+            tracing::debug!(moved, ignored, skipped, "webhook applied");
+        }
+    }
+}
+
+fn by_reference(statuses: Vec<Status>) -> BTreeMap<Option<String>, Vec<DeliveryReport>> {
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for Status { reference, report } in statuses {
+        groups.entry(reference).or_default().push(report);
+    }
+    groups
+}
+
+async fn in_order(
+    apply_delivery: Arc<ApplyDelivery>,
+    reference: Option<String>,
+    reports: Vec<DeliveryReport>,
+) -> IntakeReport {
+    let mut done = IntakeReport::default();
+    for report in reports {
+        if let DeliveryReport::Failed { step, report } = &report {
+            tracing::info!(
+                ?step,
+                code = report.code,
+                title = report.title,
+                "message failed, says a webhook"
+            );
+        }
+        match apply_delivery.execute(reference.as_deref(), &report).await {
+            Ok(Applied::Moved) => done.moved += 1,
+            Ok(Applied::Ignored(_)) => done.ignored += 1,
+            Err(error) => {
+                // Also a record that cannot be read: during a change of versions another instance may be able to.
+                tracing::warn!(error = &error as &dyn std::error::Error, "a status was not recorded");
+                done.failed += 1;
+            }
+        }
+    }
+    done
+}
