@@ -1,0 +1,12 @@
+//! The API as callers meet it: a real client over a real socket, every use case, the memory store, and doubles for the
+//! rest of the world. One test for each row of the table in `DESIGN` §6; those that need a broken store or a broken
+//! client are in `crates/grpc/tests`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod check;
+mod harness;
+mod logs;
+mod malformed;
+mod refusals;
+mod start;

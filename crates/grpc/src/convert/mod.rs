@@ -1,0 +1,11 @@
+//! Between the wire's types and the domain's, by hand and in one place.
+//!
+//! Requests are parsed into types that cannot be wrong; answers are written with exhaustive matches, so that a new
+//! state of the domain cannot reach callers unnamed.
+
+mod request;
+mod response;
+
+pub(crate) use request::{check_request, name, start_request};
+pub use response::moment;
+pub(crate) use response::{check_response, start_response, verification};

@@ -1,0 +1,161 @@
+//! Requests: every malformed field is named with its path, all of them at once, and no value is ever repeated.
+
+use std::fmt::Display;
+
+use countersign_domain::app::Language;
+use countersign_domain::code::Guess;
+use countersign_domain::id::{AppId, Purpose, VerificationId};
+use countersign_domain::phone::PhoneNumber;
+use countersign_domain::request::RequestId;
+use countersign_domain::time::Timestamp;
+use countersign_domain::use_case::{CheckRequest, StartRequest, VerificationName};
+use tonic_types::FieldViolation;
+
+use crate::v1;
+use crate::v1::verification_name::Name;
+
+/// What is wrong with a request so far.
+#[derive(Default)]
+struct Violations(Vec<FieldViolation>);
+
+impl Violations {
+    fn add(&mut self, path: &str, problem: &impl Display) {
+        self.0.push(FieldViolation::new(path, problem.to_string()));
+    }
+
+    /// Keeps what was read, or notes why it could not be.
+    fn read<T, E: Display>(&mut self, path: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|problem| self.add(path, &problem)).ok()
+    }
+
+    fn request_id(&mut self, text: &str) -> Option<RequestId> {
+        self.read("request_id", RequestId::parse(text)).flatten()
+    }
+
+    fn recipient(&mut self, path: &str, recipient: &v1::RecipientName) -> Option<(AppId, PhoneNumber, Purpose)> {
+        let app = self.read(&format!("{path}.app"), AppId::parse(&recipient.app));
+        let phone = self.read(&format!("{path}.phone"), PhoneNumber::parse(&recipient.phone));
+        let purpose = self.read(&format!("{path}.purpose"), Purpose::parse(&recipient.purpose));
+        Some((app?, phone?, purpose?))
+    }
+
+    fn name(&mut self, name: Option<v1::VerificationName>) -> Option<VerificationName> {
+        match name.and_then(|it| it.name) {
+            Some(Name::Id(id)) => {
+                let id = self.read("verification.id", VerificationId::parse(&id))?;
+                Some(VerificationName::Id(id))
+            }
+            Some(Name::Recipient(recipient)) => {
+                let (app, phone, purpose) = self.recipient("verification.recipient", &recipient)?;
+                Some(VerificationName::Newest { app, phone, purpose })
+            }
+            None => {
+                self.add("verification", &"is required: give the id, or app, phone and purpose");
+                None
+            }
+        }
+    }
+}
+
+/// Reads a request to start.
+pub(crate) fn start_request(
+    request: v1::StartVerificationRequest,
+    deadline: Timestamp,
+) -> Result<StartRequest, Vec<FieldViolation>> {
+    let mut violations = Violations::default();
+    let recipient = if let Some(recipient) = &request.recipient {
+        violations.recipient("recipient", recipient)
+    } else {
+        violations.add("recipient", &"is required: app, phone and purpose");
+        None
+    };
+    let request_id = violations.request_id(&request.request_id);
+    let language = match request.language.as_str() {
+        "" => None,
+        text => violations.read("language", Language::parse(text)),
+    };
+    match (recipient, violations.0) {
+        (Some((app, phone, purpose)), violations) if violations.is_empty() => Ok(StartRequest {
+            app,
+            phone,
+            purpose,
+            language,
+            context: request.context,
+            request_id,
+            deadline: Some(deadline),
+        }),
+        (_, violations) => Err(violations),
+    }
+}
+
+/// Reads a request to check.
+pub(crate) fn check_request(
+    request: v1::CheckVerificationRequest,
+    deadline: Timestamp,
+) -> Result<CheckRequest, Vec<FieldViolation>> {
+    let mut violations = Violations::default();
+    let name = violations.name(request.verification);
+    let guess = violations.read("code", Guess::parse(&request.code));
+    let request_id = violations.request_id(&request.request_id);
+    match (name, guess, violations.0) {
+        (Some(name), Some(guess), violations) if violations.is_empty() => Ok(CheckRequest {
+            name,
+            guess,
+            context: request.context,
+            request_id,
+            deadline: Some(deadline),
+        }),
+        (_, _, violations) => Err(violations),
+    }
+}
+
+/// Reads the name of a verification.
+pub(crate) fn name(name: Option<v1::VerificationName>) -> Result<VerificationName, Vec<FieldViolation>> {
+    let mut violations = Violations::default();
+    violations.name(name).ok_or(violations.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(violations: &[FieldViolation]) -> Vec<&str> {
+        violations.iter().map(|it| it.field.as_str()).collect()
+    }
+
+    #[test]
+    fn every_malformed_field_is_named_at_once_and_none_is_repeated() {
+        let request = v1::StartVerificationRequest {
+            recipient: Some(v1::RecipientName {
+                app: "Shop".to_owned(),
+                phone: "4915112345678".to_owned(),
+                purpose: "sign in".to_owned(),
+            }),
+            request_id: "with space".to_owned(),
+            language: "portuguese".to_owned(),
+            ..v1::StartVerificationRequest::default()
+        };
+        let violations = start_request(request, Timestamp::EPOCH).unwrap_err();
+        let wanted = [
+            "recipient.app",
+            "recipient.phone",
+            "recipient.purpose",
+            "request_id",
+            "language",
+        ];
+        assert_eq!(paths(&violations), wanted);
+        let said: String = violations.iter().map(|it| it.description.as_str()).collect();
+        for value in ["Shop", "4915112345678", "sign in", "with space", "portuguese"] {
+            assert!(!said.contains(value), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_empty_request_names_what_is_required() {
+        let start = start_request(v1::StartVerificationRequest::default(), Timestamp::EPOCH).unwrap_err();
+        assert_eq!(paths(&start), ["recipient"]);
+        let check = check_request(v1::CheckVerificationRequest::default(), Timestamp::EPOCH).unwrap_err();
+        assert_eq!(paths(&check), ["verification", "code"]);
+        assert_eq!(paths(&name(None).unwrap_err()), ["verification"]);
+    }
+}

@@ -1,0 +1,11 @@
+//! The server over a real socket: its front door, its limits against raw HTTP/2, its health and its end.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod faults;
+mod front;
+mod harness;
+mod health;
+mod limits;
+mod raw;
+mod shutdown;
