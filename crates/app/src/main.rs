@@ -1,2 +1,47 @@
-//! Starts Countersign.
-fn main() {}
+//! Countersign: self-hosted one-time codes over WhatsApp.
+//!
+//! Wiring only. Every rule is in `countersign-domain`, every technology in an adapter; what is here reads the
+//! configuration, connects the two, runs the loops and ends in order.
+
+mod background;
+mod cli;
+mod client;
+mod config;
+mod dev;
+mod environment;
+mod http;
+mod profile;
+mod serve;
+mod service;
+mod system;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use environment::Environment;
+
+fn main() -> ExitCode {
+    let environment = Environment::of_process();
+    let command = Cli::parse().command;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("countersign: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        match command {
+            Command::Dev(args) => dev::run(&args, &environment).await,
+            Command::Serve(args) => serve::run(&args, &environment).await,
+            Command::CheckConfig(args) => serve::check_config(&args, &environment),
+            Command::Start(args) => client::start(args, &environment).await,
+            Command::Check(args) => client::check(args, &environment).await,
+            Command::Get(args) => client::get(args, &environment).await,
+            Command::Cancel(args) => client::cancel(args, &environment).await,
+        }
+    })
+}

@@ -1,0 +1,142 @@
+//! The command line: what a person may ask the binary for.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Self-hosted one-time codes over WhatsApp.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on this machine: the service on a memory store, and a stand-in for Meta with a phone to look at
+    Dev(DevArgs),
+    /// Run the service as a configuration says
+    Serve(ConfigArgs),
+    /// Say everything that is wrong with a configuration, and start nothing
+    CheckConfig(CheckConfigArgs),
+    /// Ask a person for a code
+    Start(StartArgs),
+    /// Compare what a person typed with the code
+    Check(CheckArgs),
+    /// Show a verification
+    Get(IdArgs),
+    /// End an open verification
+    Cancel(IdArgs),
+}
+
+/// Where `dev` listens.
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Where gRPC listens; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:50051")]
+    pub(crate) grpc: SocketAddr,
+    /// Where webhooks and health listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) http: SocketAddr,
+    /// Where the phone can be looked at; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    pub(crate) simulator: SocketAddr,
+    /// Write what happens to standard error
+    #[arg(long)]
+    pub(crate) log: bool,
+}
+
+/// Which configuration to read.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file; deploy/countersign.toml is a sample with every setting
+    #[arg(long, default_value = "countersign.toml")]
+    pub(crate) config: PathBuf,
+}
+
+/// Which configuration to check, and how to answer.
+#[derive(Debug, Args)]
+pub(crate) struct CheckConfigArgs {
+    /// Which file.
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How to reach the service, and how to answer.
+#[derive(Debug, Args)]
+pub(crate) struct ClientArgs {
+    /// The service's gRPC address, such as `http://127.0.0.1:50051` [default: the running `countersign dev`]
+    #[arg(long, global = true)]
+    pub(crate) server: Option<String>,
+    /// A file with the caller's token [default: `$COUNTERSIGN_TOKEN`, else that of the running `countersign dev`]
+    #[arg(long, global = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// Whom to ask, and how.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// The phone number with its plus, such as +5511987654321
+    pub(crate) phone: String,
+    /// The app that asks
+    #[arg(long, default_value = "demo")]
+    pub(crate) app: String,
+    /// What the code is for
+    #[arg(long, default_value = "sign_in")]
+    pub(crate) purpose: String,
+    /// The language to write in, such as pt-BR
+    #[arg(long, default_value = "")]
+    pub(crate) language: String,
+    /// Makes a repeated call safe
+    #[arg(long, default_value = "")]
+    pub(crate) request_id: String,
+    /// What the code is bound to, as name=value; may be given several times
+    #[arg(long = "context", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) context: Vec<(String, String)>,
+    /// How to reach the service.
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// Which verification, and what was typed.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The verification's id, as `start` answered
+    pub(crate) id: String,
+    /// What the person typed
+    pub(crate) code: String,
+    /// Makes a repeated call safe
+    #[arg(long, default_value = "")]
+    pub(crate) request_id: String,
+    /// What the code is bound to, as at start
+    #[arg(long = "context", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) context: Vec<(String, String)>,
+    /// How to reach the service.
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// Which verification.
+#[derive(Debug, Args)]
+pub(crate) struct IdArgs {
+    /// The verification's id, as `start` answered
+    pub(crate) id: String,
+    /// How to reach the service.
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("must be written name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,158 @@
+//! The command line as a client: a gRPC client like any other, for people and for scripts.
+
+mod print;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use countersign_grpc::v1::{
+    CancelVerificationRequest, CheckOutcome, CheckVerificationRequest, GetVerificationRequest, RecipientName,
+    StartVerificationRequest, VerificationName, verification_name::Name,
+};
+use countersign_grpc::{Client, ClientToken};
+use tonic::Status;
+
+use crate::cli::{CheckArgs, ClientArgs, IdArgs, StartArgs};
+use crate::environment::Environment;
+use crate::profile::Profile;
+
+/// How long a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The exit code of a check whose answer is not "approved".
+const NOT_APPROVED: u8 = 2;
+
+/// Why a command could not be carried out.
+pub(crate) enum Failure {
+    /// The service could not be called at all; the text says what to do.
+    Unreachable(String),
+    /// The service refused.
+    Refused(Box<Status>),
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
+/// Asks a person for a code.
+pub(crate) async fn start(args: StartArgs, environment: &Environment) -> ExitCode {
+    let json = args.client.json;
+    let request = StartVerificationRequest {
+        recipient: Some(RecipientName {
+            app: args.app,
+            phone: args.phone,
+            purpose: args.purpose,
+        }),
+        request_id: args.request_id,
+        language: args.language,
+        context: args.context.into_iter().collect(),
+    };
+    let answer = async {
+        let mut client = connect(&args.client, environment).await?;
+        Ok(client.start_verification(request).await?.into_inner())
+    };
+    match answer.await {
+        Ok(answer) => print::started(&answer, json),
+        Err(failure) => print::failure(&failure, json),
+    }
+}
+
+/// Compares what a person typed with the code. Ends with 0 only when it is right.
+pub(crate) async fn check(args: CheckArgs, environment: &Environment) -> ExitCode {
+    let json = args.client.json;
+    let request = CheckVerificationRequest {
+        verification: Some(name(args.id)),
+        code: args.code,
+        request_id: args.request_id,
+        context: args.context.into_iter().collect(),
+    };
+    let answer = async {
+        let mut client = connect(&args.client, environment).await?;
+        Ok(client.check_verification(request).await?.into_inner())
+    };
+    match answer.await {
+        Ok(answer) => {
+            let approved = answer.outcome() == CheckOutcome::Approved;
+            let printed = print::checked(&answer, json);
+            if approved {
+                printed
+            } else {
+                ExitCode::from(NOT_APPROVED)
+            }
+        }
+        Err(failure) => print::failure(&failure, json),
+    }
+}
+
+/// Shows a verification.
+pub(crate) async fn get(args: IdArgs, environment: &Environment) -> ExitCode {
+    let json = args.client.json;
+    let request = GetVerificationRequest {
+        verification: Some(name(args.id)),
+    };
+    let answer = async {
+        let mut client = connect(&args.client, environment).await?;
+        Ok(client.get_verification(request).await?.into_inner().verification)
+    };
+    match answer.await {
+        Ok(verification) => print::verification(verification.as_ref(), json),
+        Err(failure) => print::failure(&failure, json),
+    }
+}
+
+/// Ends an open verification.
+pub(crate) async fn cancel(args: IdArgs, environment: &Environment) -> ExitCode {
+    let json = args.client.json;
+    let request = CancelVerificationRequest {
+        verification: Some(name(args.id)),
+    };
+    let answer = async {
+        let mut client = connect(&args.client, environment).await?;
+        Ok(client.cancel_verification(request).await?.into_inner().verification)
+    };
+    match answer.await {
+        Ok(verification) => print::verification(verification.as_ref(), json),
+        Err(failure) => print::failure(&failure, json),
+    }
+}
+
+fn name(id: String) -> VerificationName {
+    VerificationName {
+        name: Some(Name::Id(id)),
+    }
+}
+
+/// Connects to the service that was named, or else to the running `countersign dev`.
+async fn connect(args: &ClientArgs, environment: &Environment) -> Result<Client, Failure> {
+    let profile = Profile::read(environment);
+    let server = args.server.clone().or_else(|| environment.get("COUNTERSIGN_SERVER"));
+    let given_token = match &args.token_file {
+        Some(file) => Some(read_token(file)?),
+        None => environment.get("COUNTERSIGN_TOKEN"),
+    };
+    // The token of `dev` is for `dev`: it is not shown to any other server.
+    let profile_token = if server.is_none() {
+        profile.as_ref().map(|it| it.token.clone())
+    } else {
+        None
+    };
+    let server = server.or_else(|| profile.map(|it| it.server)).ok_or_else(|| {
+        Failure::Unreachable(
+            "no service is known here: start one with `countersign dev`, or name one with --server".to_owned(),
+        )
+    })?;
+    let token = given_token.or(profile_token);
+    let token = token.map(|token| ClientToken::new(&token)).transpose();
+    let token = token.map_err(|error| Failure::Unreachable(format!("the token {error}")))?;
+    countersign_grpc::connect(&server, token, CALL_TIMEOUT)
+        .await
+        .map_err(|error| Failure::Unreachable(format!("{server}: {error}; is the service running there?")))
+}
+
+fn read_token(file: &Path) -> Result<String, Failure> {
+    let token = std::fs::read_to_string(file)
+        .map_err(|error| Failure::Unreachable(format!("cannot read {}: {error}", file.display())))?;
+    Ok(token.trim().to_owned())
+}

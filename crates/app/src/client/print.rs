@@ -1,0 +1,317 @@
+//! What a person sees, and what a program reads, of an answer.
+
+use std::process::ExitCode;
+
+use countersign_grpc::v1::{
+    Allowance, CheckOutcome, CheckVerificationResponse, Delivery, StartOutcome, StartVerificationResponse,
+    Verification, VerificationReason,
+};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use crate::client::Failure;
+
+/// Writes a line to standard output. Whoever reads it may stop early, as `head` does; that is no failure.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// A moment as the protocol writes it.
+type Moment = prost_types::Timestamp;
+
+/// Prints the answer to a start.
+pub(super) fn started(answer: &StartVerificationResponse, as_json: bool) -> ExitCode {
+    let outcome = answer.outcome();
+    let Some(verification) = &answer.verification else {
+        return ExitCode::FAILURE;
+    };
+    if as_json {
+        say!(
+            "{:#}",
+            json!({ "outcome": bare(outcome.as_str_name(), "START_OUTCOME_"), "verification": to_json(verification) })
+        );
+        return ExitCode::SUCCESS;
+    }
+    let said = match outcome {
+        StartOutcome::Joined => "A verification is already open; nothing was sent",
+        StartOutcome::Resent => "The code is on its way again",
+        StartOutcome::Opened | StartOutcome::Unspecified => "The code is on its way",
+    };
+    say!("{said}\n");
+    table(verification);
+    say!("\nThen: countersign check {} <code>", verification.id);
+    ExitCode::SUCCESS
+}
+
+/// Prints the answer to a check.
+pub(super) fn checked(answer: &CheckVerificationResponse, as_json: bool) -> ExitCode {
+    let outcome = answer.outcome();
+    let Some(verification) = &answer.verification else {
+        return ExitCode::FAILURE;
+    };
+    if as_json {
+        let answer = json!({
+            "outcome": bare(outcome.as_str_name(), "CHECK_OUTCOME_"),
+            "approve_time": answer.approve_time.as_ref().map(instant),
+            "hold_end_time": answer.hold_end_time.as_ref().map(instant),
+            "verification": to_json(verification),
+        });
+        say!("{answer:#}");
+        return ExitCode::SUCCESS;
+    }
+    let at = |moment: &Option<Moment>| moment.as_ref().map(local).unwrap_or_default();
+    match outcome {
+        CheckOutcome::Approved => say!("Approved at {}", at(&answer.approve_time)),
+        CheckOutcome::AlreadyApproved => say!("Already approved at {}", at(&answer.approve_time)),
+        CheckOutcome::Incorrect => say!("Wrong code; {} left", guesses(verification.guesses_left)),
+        CheckOutcome::Exhausted => say!("Wrong code; no guesses are left. Start a new verification"),
+        CheckOutcome::ContextMismatch => {
+            say!(
+                "The code is bound to something else; {} left",
+                guesses(verification.guesses_left)
+            );
+        }
+        CheckOutcome::Expired => say!("The code expired at {}", at(&verification.expire_time)),
+        CheckOutcome::Canceled => say!("The verification was canceled: {}", reason(verification.reason())),
+        CheckOutcome::Held => say!(
+            "Too many wrong guesses; nothing is compared until {}",
+            at(&answer.hold_end_time)
+        ),
+        CheckOutcome::Failed => say!("The verification failed: {}", reason(verification.reason())),
+        CheckOutcome::Unspecified => say!("The service answered something this command does not know"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Prints a verification.
+pub(super) fn verification(verification: Option<&Verification>, as_json: bool) -> ExitCode {
+    let Some(verification) = verification else {
+        return ExitCode::FAILURE;
+    };
+    if as_json {
+        say!("{:#}", to_json(verification));
+    } else {
+        table(verification);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Prints why a command was not carried out.
+pub(super) fn failure(failure: &Failure, as_json: bool) -> ExitCode {
+    match failure {
+        Failure::Unreachable(problem) if as_json => {
+            say!(
+                "{:#}",
+                json!({ "error": { "code": "UNREACHABLE", "message": problem } })
+            );
+        }
+        Failure::Unreachable(problem) => eprintln!("countersign: {problem}"),
+        Failure::Refused(status) if as_json => say!("{:#}", refusal_json(status)),
+        Failure::Refused(status) => refusal(status),
+    }
+    ExitCode::FAILURE
+}
+
+fn refusal(status: &Status) {
+    let details = status.get_error_details();
+    eprintln!("countersign: {}", status.message());
+    for violation in details
+        .bad_request()
+        .map(|it| it.field_violations.as_slice())
+        .unwrap_or_default()
+    {
+        eprintln!("  {}: {}", violation.field, violation.description);
+    }
+    if let Some(wait) = details.retry_info().and_then(|it| it.retry_delay) {
+        eprintln!(
+            "  try again in {}",
+            span(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX))
+        );
+    }
+}
+
+fn refusal_json(status: &Status) -> Value {
+    let details = status.get_error_details();
+    let violations: Vec<_> = details
+        .bad_request()
+        .map(|it| {
+            it.field_violations
+                .iter()
+                .map(|it| json!({ "field": it.field, "description": it.description }))
+        })
+        .into_iter()
+        .flatten()
+        .collect();
+    json!({ "error": {
+        "code": format!("{:?}", status.code()),
+        "message": status.message(),
+        "reason": details.error_info().map(|it| it.reason.clone()),
+        "metadata": details.error_info().map(|it| it.metadata.clone()),
+        "field_violations": violations,
+        "retry_after_seconds": details.retry_info().and_then(|it| it.retry_delay).map(|it| it.as_secs_f64()),
+    } })
+}
+
+fn table(it: &Verification) {
+    let row = |name: &str, value: String| say!("  {name:<10}{value}");
+    row("id", it.id.clone());
+    row("for", format!("{} / {}", it.app, it.purpose));
+    row(
+        "state",
+        format!(
+            "{}{}",
+            words(it.state().as_str_name(), "VERIFICATION_STATE_"),
+            because(it)
+        ),
+    );
+    if let Some(expires) = it.expire_time.as_ref().filter(|_| it.end_time.is_none()) {
+        row("expires", local(expires));
+    }
+    if let Some(ended) = &it.end_time {
+        row("ended", local(ended));
+    }
+    row("resend", allowance(it.send.as_ref()));
+    if it.end_time.is_none() {
+        row("guesses", format!("{} left", it.guesses_left));
+    }
+    for delivery in &it.deliveries {
+        row(&format!("message {}", delivery.number), message(delivery));
+    }
+}
+
+fn message(it: &Delivery) -> String {
+    let mut text = format!(
+        "{} in {}",
+        words(it.state().as_str_name(), "DELIVERY_STATE_"),
+        it.language
+    );
+    if it.reason != 0 {
+        text = format!("{text}, {}", words(it.reason().as_str_name(), "DELIVERY_REASON_"));
+    }
+    if let Some(at) = &it.next_try_time {
+        text = format!("{text}, next try {}", local(at));
+    }
+    if let Some(report) = &it.report {
+        text = format!("{text} ({} {}: {})", report.code, report.title, report.details);
+    }
+    text
+}
+
+fn because(it: &Verification) -> String {
+    if it.reason == 0 {
+        String::new()
+    } else {
+        format!(", {}", reason(it.reason()))
+    }
+}
+
+fn reason(reason: VerificationReason) -> String {
+    words(reason.as_str_name(), "VERIFICATION_REASON_")
+}
+
+fn allowance(it: Option<&Allowance>) -> String {
+    match it {
+        Some(it) if it.allowed => "now".to_owned(),
+        Some(Allowance {
+            next_time: Some(at),
+            rule,
+            ..
+        }) => format!("{} ({rule})", local(at)),
+        _ => "never".to_owned(),
+    }
+}
+
+fn to_json(it: &Verification) -> Value {
+    let allowance = |it: Option<&Allowance>| {
+        it.map(|it| json!({ "allowed": it.allowed, "next_time": it.next_time.as_ref().map(instant), "rule": it.rule }))
+    };
+    let delivery = |it: &Delivery| {
+        json!({
+            "number": it.number,
+            "state": bare(it.state().as_str_name(), "DELIVERY_STATE_"),
+            "reason": (it.reason != 0).then(|| bare(it.reason().as_str_name(), "DELIVERY_REASON_")),
+            "create_time": it.create_time.as_ref().map(instant),
+            "update_time": it.update_time.as_ref().map(instant),
+            "tries": it.tries,
+            "language": it.language,
+            "next_try_time": it.next_try_time.as_ref().map(instant),
+            "report": it.report.as_ref().map(|it| json!({ "code": it.code, "title": it.title, "details": it.details })),
+        })
+    };
+    json!({
+        "id": it.id,
+        "app": it.app,
+        "purpose": it.purpose,
+        "state": bare(it.state().as_str_name(), "VERIFICATION_STATE_"),
+        "reason": (it.reason != 0).then(|| bare(it.reason().as_str_name(), "VERIFICATION_REASON_")),
+        "create_time": it.create_time.as_ref().map(instant),
+        "expire_time": it.expire_time.as_ref().map(instant),
+        "end_time": it.end_time.as_ref().map(instant),
+        "guesses_left": it.guesses_left,
+        "deliveries": it.deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        "send": allowance(it.send.as_ref()),
+        "check": allowance(it.check.as_ref()),
+    })
+}
+
+/// `VERIFICATION_STATE_OPEN` as `OPEN`.
+fn bare(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_owned()
+}
+
+/// `VERIFICATION_REASON_CODE_CORRECT` as `code correct`.
+fn words(name: &str, prefix: &str) -> String {
+    bare(name, prefix).to_ascii_lowercase().replace('_', " ")
+}
+
+fn guesses(count: i32) -> String {
+    if count == 1 {
+        "1 guess".to_owned()
+    } else {
+        format!("{count} guesses")
+    }
+}
+
+fn moment(it: &Moment) -> Timestamp {
+    Timestamp::new(it.seconds, it.nanos).unwrap_or_default()
+}
+
+/// A moment for programs.
+fn instant(it: &Moment) -> String {
+    moment(it).to_string()
+}
+
+/// A moment for people, in their time zone, with how far away it is.
+fn local(it: &Moment) -> String {
+    let then = moment(it);
+    let seconds = then.as_second() - now().as_second();
+    let clock = then.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string();
+    match seconds {
+        1.. => format!("{clock}, in {}", span(seconds)),
+        -1..=0 => format!("{clock}, just now"),
+        _ => format!("{clock}, {} ago", span(-seconds)),
+    }
+}
+
+fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", (seconds + 30) / 60),
+        _ => format!("{} h", (seconds + 1_800) / 3_600),
+    }
+}
+
+fn now() -> Timestamp {
+    use countersign_domain::ports::Clock;
+    let millis = crate::system::SystemClock.now().unix_millis();
+    i64::try_from(millis)
+        .ok()
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+        .unwrap_or_default()
+}

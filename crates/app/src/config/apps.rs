@@ -1,0 +1,250 @@
+//! Apps, callers and the provider: who may ask for what, and as whom it is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use countersign_domain::app::{App, Apps, Language, Template, TemplateName};
+use countersign_domain::id::{AppId, CallerId, Purpose};
+use countersign_domain::policy::PolicySettings;
+use countersign_grpc::{CallerEntry, Callers};
+use countersign_whatsapp::webhook::WebhookConfig;
+use countersign_whatsapp::{Config, Secret, Sender};
+
+use crate::config::reader::{Mistakes, SecretSources, Section};
+use crate::config::{hex, policy};
+
+/// The apps, and as whom each sends.
+pub(super) struct ReadApps {
+    pub(super) apps: Apps,
+    /// The names in the file, those of apps with mistakes included.
+    pub(super) known: BTreeSet<AppId>,
+    pub(super) senders: BTreeMap<AppId, Sender>,
+}
+
+/// Reads every `[apps.NAME]`.
+pub(super) fn read_apps(root: &mut Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes) -> ReadApps {
+    let mut read = ReadApps {
+        apps: Apps::default(),
+        known: BTreeSet::new(),
+        senders: BTreeMap::new(),
+    };
+    let mut apps = BTreeMap::new();
+    let sections = root.sections("apps", mistakes);
+    if sections.is_empty() {
+        mistakes.add("apps", "there is none; describe at least one as [apps.NAME]");
+    }
+    for (name, section) in sections {
+        match AppId::parse(&name) {
+            Ok(id) => {
+                let (app, sender) = read_app(section, secrets, mistakes);
+                read.senders.extend(sender.map(|sender| (id.clone(), sender)));
+                read.known.insert(id.clone());
+                apps.insert(id, app);
+            }
+            Err(error) => mistakes.add(&format!("apps.{name}"), error.to_string()),
+        }
+    }
+    read.apps = Apps::new(apps);
+    read
+}
+
+fn read_app(mut section: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes) -> (App, Option<Sender>) {
+    let phone_number_id = section.required("phone_number_id", |text| Ok::<_, String>(text.to_owned()), mistakes);
+    let token = section.secret("token", secrets, mistakes);
+    let app_secret = section
+        .has("app_secret")
+        .then(|| section.secret("app_secret", secrets, mistakes))
+        .flatten();
+    let template = read_template(section.section("template", mistakes), mistakes);
+    let base = policy::read(
+        section.section("policy", mistakes),
+        &PolicySettings::default(),
+        mistakes,
+    );
+    let purposes = read_purposes(&mut section, &base, mistakes);
+    section.end(mistakes);
+    let sender = phone_number_id.zip(token).map(|(phone_number_id, token)| Sender {
+        phone_number_id,
+        token: Secret::new(&token),
+        app_secret: app_secret.as_deref().map(Secret::new),
+    });
+    (App { template, purposes }, sender)
+}
+
+/// Reads every `[apps.NAME.purposes.PURPOSE]`; what it does not say is as in the app's policy.
+fn read_purposes(
+    app: &mut Section,
+    base: &PolicySettings,
+    mistakes: &mut Mistakes,
+) -> BTreeMap<Purpose, Arc<countersign_domain::policy::Policy>> {
+    let policy_path = app.path("policy");
+    let purposes_path = app.path("purposes");
+    let sections = app.sections("purposes", mistakes);
+    if sections.is_empty() {
+        mistakes.add(
+            &purposes_path,
+            format!("there is none; name at least one as [{purposes_path}.sign_in]"),
+        );
+    }
+    // What is wrong with the app's own numbers is said once, and not again for each purpose that shares them.
+    let base_mistakes = mistakes.0.len();
+    policy::check(base.clone(), &policy_path, mistakes);
+    let base_is_right = mistakes.0.len() == base_mistakes;
+    let mut purposes = BTreeMap::new();
+    for (name, section) in sections {
+        let path = format!("{purposes_path}.{name}");
+        let settings = policy::read(section, base, mistakes);
+        let checked = if base_is_right || settings != *base {
+            policy::check(settings, &path, mistakes)
+        } else {
+            None
+        };
+        match Purpose::parse(&name) {
+            Ok(purpose) => purposes.extend(checked.map(|policy| (purpose, Arc::new(policy)))),
+            Err(error) => mistakes.add(&path, error.to_string()),
+        }
+    }
+    purposes
+}
+
+fn read_template(mut section: Section, mistakes: &mut Mistakes) -> Option<Template> {
+    let path = section.path("languages");
+    let name = section.required("name", TemplateName::parse, mistakes);
+    let languages = section.list("languages", Language::parse, mistakes).unwrap_or_default();
+    let default_language = section.parsed("default_language", Language::parse, mistakes);
+    section.end(mistakes);
+    let Some(first) = languages.first() else {
+        mistakes.add(
+            &path,
+            "must list at least one language the template is approved in, for example [\"en_US\"]",
+        );
+        return None;
+    };
+    let default_language = default_language.unwrap_or_else(|| first.clone());
+    if !languages.contains(&default_language) {
+        mistakes.add(&path, format!("must contain the default language {default_language}"));
+    }
+    Some(Template {
+        name: name?,
+        languages,
+        default_language,
+    })
+}
+
+/// Reads every `[callers.NAME]`.
+pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes: &mut Mistakes) -> Vec<CallerEntry> {
+    let mut callers = Vec::new();
+    let sections = root.sections("callers", mistakes);
+    if sections.is_empty() {
+        mistakes.add(
+            "callers",
+            "there is none; nobody could call. Describe at least one as [callers.NAME]",
+        );
+    }
+    for (name, mut section) in sections {
+        let path = format!("callers.{name}");
+        let expected = "must be the SHA-256 of the token as 64 hexadecimal digits: printf %s \"$TOKEN\" | sha256sum";
+        let digest = |text: &str| hex(text).ok_or(expected);
+        let token_sha256 = section.list("token_sha256", digest, mistakes);
+        if token_sha256.is_none() && !section.has("token_sha256") {
+            mistakes.add(
+                &format!("{path}.token_sha256"),
+                "is missing; it is a list, each item the SHA-256 of a token",
+            );
+        }
+        let known = |text: &str| {
+            let app = AppId::parse(text).map_err(|error| error.to_string())?;
+            if apps.contains(&app) {
+                Ok(app)
+            } else {
+                Err(format!("there is no app {text:?}"))
+            }
+        };
+        let apps = section.list("apps", known, mistakes).unwrap_or_default();
+        if apps.is_empty() {
+            mistakes.add(
+                &format!("{path}.apps"),
+                "must list at least one app the caller may speak for",
+            );
+        }
+        section.end(mistakes);
+        match CallerId::parse(&name) {
+            Ok(id) => callers.push(CallerEntry {
+                id,
+                token_sha256: token_sha256.unwrap_or_default(),
+                apps: apps.into_iter().collect(),
+            }),
+            Err(error) => mistakes.add(&path, error.to_string()),
+        }
+    }
+    if mistakes.0.is_empty()
+        && let Err(wrong) = Callers::new(callers.clone())
+    {
+        for mistake in wrong {
+            mistakes.add(&format!("callers: {}", mistake.field), mistake.problem);
+        }
+    }
+    callers
+}
+
+/// Reads `[whatsapp]`, but for the webhook.
+pub(super) fn read_whatsapp(mut section: Section, senders: BTreeMap<AppId, Sender>, mistakes: &mut Mistakes) -> Config {
+    let text = |text: &str| Ok::<_, String>(text.to_owned());
+    let mut config = Config {
+        senders,
+        ..Config::default()
+    };
+    if let Some(base_url) = section.parsed("base_url", text, mistakes) {
+        config.base_url = base_url;
+    }
+    if let Some(path_prefix) = section.parsed("path_prefix", text, mistakes) {
+        config.path_prefix = path_prefix;
+    }
+    if let Some(version) = section.parsed("version", text, mistakes) {
+        config.version = (!version.is_empty()).then_some(version);
+    }
+    if let Some(number_in_path) = section.flag("number_in_path", mistakes) {
+        config.number_in_path = number_in_path;
+    }
+    if let Some(name) = section.parsed("auth_header", text, mistakes) {
+        config.auth.name = name;
+    }
+    if let Some(scheme) = section.parsed("auth_scheme", text, mistakes) {
+        config.auth.scheme = (!scheme.is_empty()).then_some(scheme);
+    }
+    if let Some(connect_timeout) = section.duration("connect_timeout", mistakes) {
+        config.connect_timeout = connect_timeout;
+    }
+    section.end(mistakes);
+    for mistake in config.check().err().unwrap_or_default() {
+        mistakes.add(&format!("whatsapp.{}", mistake.field), mistake.problem);
+    }
+    config
+}
+
+/// Reads `[whatsapp.webhook]`.
+pub(super) fn read_webhook(
+    mut section: Section,
+    secrets: &SecretSources<'_>,
+    mistakes: &mut Mistakes,
+) -> WebhookConfig {
+    let before = mistakes.0.len();
+    let mut config = WebhookConfig::default();
+    if let Some(path) = section.parsed("path", |text| Ok::<_, String>(text.to_owned()), mistakes) {
+        config.path = path;
+    }
+    config.verify_token = Secret::new(&section.secret("verify_token", secrets, mistakes).unwrap_or_default());
+    config.app_secrets = section
+        .secrets("app_secrets", secrets, mistakes)
+        .iter()
+        .map(|secret| Secret::new(secret))
+        .collect();
+    section.end(mistakes);
+    // A secret that could not be read was reported as such already.
+    if mistakes.0.len() == before {
+        for mistake in config.check().err().unwrap_or_default() {
+            mistakes.add(&format!("whatsapp.webhook.{}", mistake.field), mistake.problem);
+        }
+    }
+    config
+}

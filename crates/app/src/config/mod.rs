@@ -1,0 +1,204 @@
+//! The configuration: one TOML file, read whole, with every mistake reported at once.
+//!
+//! Knows the shape of the file and nothing of what its numbers mean: their limits are the domain's and the adapters'.
+
+mod apps;
+mod policy;
+mod reader;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use countersign_domain::id::{Environment as EnvironmentName, ShardCount};
+use countersign_domain::key::{Identity, KEY_BYTES, KeyId, KeyRing, SecretKey};
+use countersign_domain::use_case::Rulebook;
+use countersign_grpc::CallerEntry;
+use toml::Table;
+
+use crate::environment::Environment;
+use reader::{Mistakes, SecretSources, Section};
+
+/// What an installation is told to be.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Where the gRPC socket listens.
+    pub(crate) grpc_address: SocketAddr,
+    /// Where the HTTP socket listens: webhooks, health.
+    pub(crate) http_address: SocketAddr,
+    /// How the log is written.
+    pub(crate) log_format: LogFormat,
+    /// How long running calls and sends may take to finish at the end.
+    pub(crate) shutdown_grace: Duration,
+    /// How many shards the store has.
+    pub(crate) shards: ShardCount,
+    /// The rules.
+    pub(crate) rulebook: Rulebook,
+    /// Who may call.
+    pub(crate) callers: Vec<CallerEntry>,
+    /// How to reach the provider.
+    pub(crate) whatsapp: countersign_whatsapp::Config,
+    /// How webhooks prove themselves.
+    pub(crate) webhook: countersign_whatsapp::webhook::WebhookConfig,
+    /// What is allowed but should be seen, such as a secret in the environment.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For collectors, one object a line.
+    Json,
+}
+
+/// Reads and checks the file at `path`. The error is one line per mistake.
+pub(crate) fn load(path: &Path, environment: &Environment) -> Result<Settings, Vec<String>> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| vec![format!("{}: cannot be read: {error}", path.display())])?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    parse(&text, folder, environment)
+}
+
+/// Checks the text of a configuration; relative secret files are looked for in `folder`.
+pub(crate) fn parse(text: &str, folder: &Path, environment: &Environment) -> Result<Settings, Vec<String>> {
+    let table: Table = text.parse().map_err(|error: toml::de::Error| vec![error.to_string()])?;
+    let mut mistakes = Mistakes::default();
+    let settings = read(
+        Section::root(table),
+        &SecretSources::new(folder, environment),
+        &mut mistakes,
+    );
+    match settings {
+        Some(settings) if mistakes.0.is_empty() => Ok(settings),
+        _ => Err(mistakes.0),
+    }
+}
+
+fn read(mut root: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes) -> Option<Settings> {
+    let environment = root.required("environment", EnvironmentName::parse, mistakes);
+
+    let mut listen = root.section("listen", mistakes);
+    let address = "an address and a port such as \"127.0.0.1:50051\"";
+    let grpc_address = listen
+        .read_as("grpc", address, mistakes)
+        .unwrap_or(default_address(50051));
+    let http_address = listen
+        .read_as("http", address, mistakes)
+        .unwrap_or(default_address(8080));
+    let shutdown_grace = listen
+        .duration("shutdown_grace", mistakes)
+        .unwrap_or(Duration::from_secs(20));
+    listen.end(mistakes);
+
+    let mut log = root.section("log", mistakes);
+    let log_format = log.parsed("format", log_format, mistakes).unwrap_or(LogFormat::Json);
+    log.end(mistakes);
+
+    let shards = read_store(root.section("store", mistakes), mistakes);
+    let keys = read_keys(root.section("keys", mistakes), secrets, mistakes);
+    let apps = apps::read_apps(&mut root, secrets, mistakes);
+    let callers = apps::read_callers(&mut root, &apps.known, mistakes);
+    let mut whatsapp = root.section("whatsapp", mistakes);
+    let webhook = apps::read_webhook(whatsapp.section("webhook", mistakes), secrets, mistakes);
+    let whatsapp = apps::read_whatsapp(whatsapp, apps.senders, mistakes);
+    root.end(mistakes);
+
+    let (keys, identity) = keys?;
+    let rulebook = Rulebook {
+        apps: apps.apps,
+        keys,
+        identity,
+        environment: environment?,
+    };
+    let mut warnings = secrets.warnings();
+    warnings.push(
+        "store.kind is \"memory\": what is open is lost when the process ends, and only one instance may run"
+            .to_owned(),
+    );
+    Some(Settings {
+        grpc_address,
+        http_address,
+        log_format,
+        shutdown_grace,
+        shards: shards?,
+        rulebook,
+        callers,
+        whatsapp,
+        webhook,
+        warnings,
+    })
+}
+
+fn read_store(mut store: Section, mistakes: &mut Mistakes) -> Option<ShardCount> {
+    let kind = |text: &str| match text {
+        "memory" => Ok(()),
+        _ => Err("must be \"memory\", the only store there is yet"),
+    };
+    store.required("kind", kind, mistakes);
+    let path = store.path("shards");
+    let count = store.number("shards", mistakes).unwrap_or(ShardCount::DEFAULT.get());
+    store.end(mistakes);
+    let shards = ShardCount::new(count);
+    if shards.is_none() {
+        mistakes.add(&path, format!("is {count}, must be 1 to 1024"));
+    }
+    shards
+}
+
+/// Reads the key ring and the installation's own key.
+fn read_keys(mut keys: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes) -> Option<(KeyRing, Identity)> {
+    let identity = read_key(
+        &keys.path("identity"),
+        keys.secret("identity", secrets, mistakes),
+        mistakes,
+    );
+    let current = keys.required("current", KeyId::parse, mistakes);
+    let current_path = keys.path("current");
+    let mut codes = keys.section("codes", mistakes);
+    let mut ring = Vec::new();
+    for (name, value) in codes.take_all() {
+        let path = codes.path(&name);
+        let secret = secrets.read(&path, &value, mistakes);
+        match KeyId::parse(&name) {
+            Ok(id) => ring.extend(read_key(&path, secret, mistakes).map(|key| (id, key))),
+            Err(error) => mistakes.add(&path, error.to_string()),
+        }
+    }
+    keys.end(mistakes);
+    let ring = KeyRing::new(current?, ring)
+        .map_err(|error| mistakes.add(&current_path, error.to_string()))
+        .ok()?;
+    Some((ring, Identity::new(identity?)))
+}
+
+/// Reads a key of 32 bytes in hexadecimal.
+fn read_key(path: &str, text: Option<String>, mistakes: &mut Mistakes) -> Option<SecretKey> {
+    let bytes = hex(&text?);
+    if bytes.is_none() {
+        mistakes.add(
+            path,
+            "must be 64 hexadecimal digits, for example from: openssl rand -hex 32",
+        );
+    }
+    bytes.map(SecretKey::new)
+}
+
+/// 32 bytes written as 64 hexadecimal digits of either case.
+fn hex(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
+    bytes.try_into().ok()
+}
+
+fn log_format(text: &str) -> Result<LogFormat, &'static str> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be \"text\" or \"json\""),
+    }
+}
+
+const fn default_address(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
+}

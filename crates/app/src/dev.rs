@@ -1,0 +1,240 @@
+//! `dev`: everything on one machine, with no account, no Redis and nothing to configure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_domain::app::{App, Apps, Language, Template, TemplateName};
+use countersign_domain::id::{AppId, CallerId, Environment as EnvironmentName, Purpose, ShardCount};
+use countersign_domain::key::{Identity, KeyId, KeyRing, SecretKey};
+use countersign_domain::policy::{Countries, Policy, PolicySettings};
+use countersign_domain::ports::{Clock, Random};
+use countersign_domain::use_case::Rulebook;
+use countersign_grpc::{CallerEntry, token_sha256};
+use countersign_simulator::{Config as SimulatorConfig, Simulator};
+use countersign_whatsapp::webhook::WebhookConfig;
+use countersign_whatsapp::{Config as WhatsappConfig, Secret, Sender};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::DevArgs;
+use crate::config::{LogFormat, Settings};
+use crate::environment::Environment;
+use crate::profile::Profile;
+use crate::serve::stop_signal;
+use crate::service::Service;
+use crate::system::{SystemClock, SystemRandom};
+use crate::telemetry;
+
+/// The demo app.
+const APP: &str = "demo";
+/// What the demo app's codes are for.
+const PURPOSES: [&str; 4] = ["sign_in", "sign_up", "password_change", "payment"];
+
+/// Secrets of this run. Drawn anew each time, so that a `dev` somebody can reach is not open to everybody.
+struct RunSecrets {
+    caller_token: String,
+    meta_token: String,
+    app_secret: String,
+    verify_token: String,
+}
+
+impl RunSecrets {
+    fn draw() -> Self {
+        let draw = || data_encoding::HEXLOWER.encode(&random_bytes());
+        Self {
+            caller_token: draw(),
+            meta_token: draw(),
+            app_secret: draw(),
+            verify_token: draw(),
+        }
+    }
+}
+
+/// Runs everything until SIGTERM or Ctrl-C. Ends with 1 when it cannot start.
+pub(crate) async fn run(args: &DevArgs, environment: &Environment) -> ExitCode {
+    match start(args, environment).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("countersign: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(args: &DevArgs, environment: &Environment) -> Result<(), String> {
+    if args.log || environment.get("COUNTERSIGN_LOG").is_some() {
+        telemetry::start(LogFormat::Text, environment)?;
+    }
+    let secrets = RunSecrets::draw();
+    let simulator_config = simulator_config(&secrets);
+    let languages: Vec<_> = simulator_config
+        .templates
+        .iter()
+        .flat_map(|it| it.languages.clone())
+        .collect();
+    let sender_id = simulator_config
+        .phone_numbers
+        .first()
+        .map(|it| it.id.clone())
+        .unwrap_or_default();
+    let simulator = Simulator::bind(simulator_config, args.simulator)
+        .await
+        .map_err(|error| {
+            format!(
+                "{}; choose another address with --simulator, such as 127.0.0.1:0",
+                with_causes(&error)
+            )
+        })?;
+    let settings = settings(args, &secrets, simulator.local_addr(), sender_id, &languages)?;
+    let service = Service::bind(settings).await.map_err(|error| error.to_string())?;
+    let grpc = service.grpc_address().map_err(|error| error.to_string())?;
+    let http = service.http_address().map_err(|error| error.to_string())?;
+    let callback = format!("http://{http}{}", WebhookConfig::default().path);
+    simulator
+        .controls()
+        .set_callback_url(&callback)
+        .map_err(|mistake| mistake.to_string())?;
+
+    let profile = Profile {
+        server: format!("http://{grpc}"),
+        token: secrets.caller_token,
+    };
+    let profile_path = profile.write(environment)?;
+    welcome(
+        grpc,
+        http,
+        simulator.local_addr(),
+        &profile_path.display().to_string(),
+        environment,
+    );
+
+    let stop = CancellationToken::new();
+    let simulated = tokio::spawn(simulator.run(stop.clone().cancelled_owned()));
+    service.run(stop_signal()).await;
+    // The stand-in for Meta ends last: sends under way still have somewhere to go.
+    stop.cancel();
+    profile.remove(environment);
+    simulated
+        .await
+        .map_err(|error| format!("the simulator failed: {error}"))
+}
+
+fn simulator_config(secrets: &RunSecrets) -> SimulatorConfig {
+    let mut config = SimulatorConfig::new(Arc::new(|| SystemClock.now().unix_millis()));
+    config.tokens = vec![secrets.meta_token.clone()];
+    config.app_secret.clone_from(&secrets.app_secret);
+    config.verify_token = Some(secrets.verify_token.clone());
+    config
+}
+
+fn settings(
+    args: &DevArgs,
+    secrets: &RunSecrets,
+    simulator: SocketAddr,
+    phone_number_id: String,
+    languages: &[String],
+) -> Result<Settings, String> {
+    let app = slug(AppId::parse(APP))?;
+    let sender = Sender {
+        phone_number_id,
+        token: Secret::new(&secrets.meta_token),
+        app_secret: None,
+    };
+    let caller = CallerEntry {
+        id: slug(CallerId::parse("demo_caller"))?,
+        token_sha256: vec![token_sha256(&secrets.caller_token).map_err(|error| error.to_string())?],
+        apps: BTreeSet::from([app.clone()]),
+    };
+    Ok(Settings {
+        grpc_address: args.grpc,
+        http_address: args.http,
+        log_format: LogFormat::Text,
+        shutdown_grace: Duration::from_secs(10),
+        shards: ShardCount::DEFAULT,
+        rulebook: rulebook(app.clone(), languages)?,
+        callers: vec![caller],
+        whatsapp: WhatsappConfig {
+            base_url: format!("http://{simulator}"),
+            senders: BTreeMap::from([(app, sender)]),
+            ..WhatsappConfig::default()
+        },
+        webhook: WebhookConfig {
+            verify_token: Secret::new(&secrets.verify_token),
+            app_secrets: vec![Secret::new(&secrets.app_secret)],
+            ..WebhookConfig::default()
+        },
+        warnings: Vec::new(),
+    })
+}
+
+/// The demo app: the default numbers, every country, the simulator's template in all its languages.
+fn rulebook(app: AppId, languages: &[String]) -> Result<Rulebook, String> {
+    let policy = Policy::new(PolicySettings {
+        countries: Countries::All,
+        ..PolicySettings::default()
+    });
+    let policy = Arc::new(policy.map_err(|mistakes| format!("{mistakes:?}"))?);
+    let purposes = PURPOSES
+        .iter()
+        .map(|it| Ok((slug(Purpose::parse(it))?, Arc::clone(&policy))));
+    let template = Template {
+        name: TemplateName::parse("verification_code").map_err(|error| error.to_string())?,
+        languages: languages.iter().filter_map(|it| Language::parse(it).ok()).collect(),
+        default_language: Language::parse("en_US").map_err(|error| error.to_string())?,
+    };
+    let key = KeyId::parse("dev").map_err(|error| error.to_string())?;
+    let keys = KeyRing::new(key.clone(), [(key, SecretKey::new(random_bytes()))]).map_err(|error| error.to_string())?;
+    Ok(Rulebook {
+        apps: Apps::new([(
+            app,
+            App {
+                template: Some(template),
+                purposes: purposes.collect::<Result<_, String>>()?,
+            },
+        )]),
+        keys,
+        identity: Identity::new(SecretKey::new(random_bytes())),
+        environment: slug(EnvironmentName::parse("dev"))?,
+    })
+}
+
+fn slug<T>(parsed: Result<T, countersign_domain::id::IdError>) -> Result<T, String> {
+    parsed.map_err(|error| error.to_string())
+}
+
+fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    SystemRandom.fill(&mut bytes);
+    bytes
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Says where everything is and what to try next.
+fn welcome(grpc: SocketAddr, http: SocketAddr, phone: SocketAddr, profile: &str, environment: &Environment) {
+    // Under cargo the binary is not on the PATH; the commands are to be pasted as they are.
+    let command = match environment.get("CARGO") {
+        Some(_) => "cargo run --release --".to_owned(),
+        None => std::env::args().next().unwrap_or_else(|| "countersign".to_owned()),
+    };
+    println!(
+        "Countersign runs on this machine, with a memory store and a stand-in for Meta. Nothing leaves it.
+
+  phone    http://{phone}/   shows the messages that would arrive
+  gRPC     {grpc}   countersign.v1.VerificationService, with reflection
+  HTTP     http://{http}/readyz   health, and the webhooks
+
+Open the phone in a browser, then try in another terminal:
+
+  {command} start +5511987654321
+  {command} check <id> <code>
+
+Other clients send the token in {profile} as `authorization: Bearer <token>`.
+Ctrl-C ends it; nothing is kept."
+    );
+}

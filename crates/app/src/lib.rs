@@ -1,1 +1,0 @@
-//! Countersign: self-hosted one-time codes over WhatsApp.

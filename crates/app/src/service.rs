@@ -1,0 +1,192 @@
+//! The service: every adapter wired to the use cases, two sockets, and an orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_domain::id::ShardCount;
+use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore};
+use countersign_domain::use_case::{Ports, UseCases};
+use countersign_grpc::{Callers, Config as GrpcConfig, Server};
+use countersign_monitor::Readiness;
+use countersign_numbering::WorldNumbering;
+use countersign_store_memory::feed::MemoryFeed;
+use countersign_store_memory::limits::MemoryLimits;
+use countersign_store_memory::recipients::MemoryStore;
+use countersign_whatsapp::CloudApi;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::background::{self, Errands};
+use crate::config::Settings;
+use crate::system::{SystemClock, SystemRandom};
+use crate::telemetry::EventLog;
+
+/// The condition that says the process takes calls.
+const SERVING: &str = "serving";
+
+/// Why the service did not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    /// A socket cannot be opened.
+    #[error("cannot listen on {address}: {source}; choose another address or end what listens there")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    /// The adapters' own configuration does not hold together.
+    #[error("{0}")]
+    Misconfigured(String),
+}
+
+/// The service, bound and not yet serving.
+pub(crate) struct Service {
+    grpc: Server,
+    grpc_listener: TcpListener,
+    http: axum::Router,
+    http_listener: TcpListener,
+    readiness: Readiness,
+    use_cases: UseCases,
+    errands: Errands,
+    shards: ShardCount,
+    grace: Duration,
+}
+
+impl Service {
+    /// Opens both sockets first, so that an address that is taken is the first thing one hears, then wires the rest.
+    pub(crate) async fn bind(settings: Settings) -> Result<Self, StartError> {
+        let grpc_listener = listen(settings.grpc_address).await?;
+        let http_listener = listen(settings.http_address).await?;
+        let stores = Stores::in_memory(settings.shards);
+        let (courier, errands) = background::courier();
+        let messenger = CloudApi::new(&settings.whatsapp).map_err(|error| misconfigured(&error))?;
+        let ports = Ports {
+            recipients: stores.recipients,
+            limits: stores.limits,
+            feed: stores.feed,
+            messenger: Arc::new(messenger),
+            numbering: Arc::new(WorldNumbering::new()),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            observer: Arc::new(EventLog),
+            courier,
+        };
+        let use_cases = UseCases::new(&Arc::new(settings.rulebook), &ports);
+        let callers = Callers::new(settings.callers).map_err(|mistakes| listed(&mistakes))?;
+        let config = GrpcConfig {
+            drain_timeout: settings.shutdown_grace,
+            ..GrpcConfig::default()
+        };
+        let grpc = Server::new(config, &use_cases, callers, ports.clock)
+            .await
+            .map_err(|error| misconfigured(&error))?;
+        let readiness = Readiness::new([SERVING]);
+        let webhooks = countersign_whatsapp::webhook::router(&settings.webhook, Arc::clone(&use_cases.apply_delivery))
+            .map_err(|mistakes| listed(&mistakes))?;
+        let http = countersign_monitor::router(readiness.clone()).merge(webhooks);
+        Ok(Self {
+            grpc,
+            grpc_listener,
+            http,
+            http_listener,
+            readiness,
+            use_cases,
+            errands,
+            shards: settings.shards,
+            grace: settings.shutdown_grace,
+        })
+    }
+
+    /// Where gRPC listens.
+    pub(crate) fn grpc_address(&self) -> std::io::Result<SocketAddr> {
+        self.grpc_listener.local_addr()
+    }
+
+    /// Where webhooks and health listen.
+    pub(crate) fn http_address(&self) -> std::io::Result<SocketAddr> {
+        self.http_listener.local_addr()
+    }
+
+    /// Serves until `shutdown`, then ends in order: no new calls, running calls and sends finish, the loop stops.
+    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self {
+            grpc,
+            grpc_listener,
+            http,
+            http_listener,
+            readiness,
+            use_cases,
+            errands,
+            shards,
+            grace,
+        } = self;
+        let (front, back) = (CancellationToken::new(), CancellationToken::new());
+        let (doors, work) = (TaskTracker::new(), TaskTracker::new());
+        let health = grpc.health();
+        doors.spawn(grpc.serve(grpc_listener, front.clone().cancelled_owned()));
+        doors.spawn(crate::http::serve(http_listener, http, front.clone()));
+        work.spawn(errands.run(Arc::clone(&use_cases.dispatch), back.clone()));
+        work.spawn(background::wake_recipients(
+            Arc::clone(&use_cases.dispatch),
+            shards,
+            back.clone(),
+        ));
+        health.set_serving(true).await;
+        readiness.hold(SERVING);
+        tracing::info!("serving");
+
+        shutdown.await;
+        tracing::info!("stopping: no new calls; calls and sends under way may finish");
+        readiness.fail(SERVING, "shutting down");
+        front.cancel();
+        wait_for(&doors, grace, "calls").await;
+        // Only now: a call that was still running may have handed a message over.
+        back.cancel();
+        wait_for(&work, grace, "sends").await;
+        tracing::info!("stopped");
+    }
+}
+
+/// What the use cases keep their state in.
+struct Stores {
+    recipients: Arc<dyn RecipientStore>,
+    limits: Arc<dyn LimitStore>,
+    feed: Arc<dyn ChangeFeed>,
+}
+
+impl Stores {
+    fn in_memory(shards: ShardCount) -> Self {
+        Self {
+            recipients: Arc::new(MemoryStore::new(shards)),
+            limits: Arc::new(MemoryLimits::new()),
+            feed: Arc::new(MemoryFeed::new()),
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
+}
+
+async fn wait_for(tasks: &TaskTracker, grace: Duration, what: &str) {
+    tasks.close();
+    if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+        tracing::warn!(
+            ?grace,
+            "{what} did not finish in time; what was left is recovered by its lease"
+        );
+    }
+}
+
+fn misconfigured(error: &dyn std::error::Error) -> StartError {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    StartError::Misconfigured(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+}
+
+fn listed(mistakes: &[impl ToString]) -> StartError {
+    StartError::Misconfigured(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
