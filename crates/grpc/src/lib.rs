@@ -25,6 +25,7 @@ mod generated;
 mod health;
 mod identity;
 pub mod reason;
+mod redacted;
 mod server;
 mod service;
 

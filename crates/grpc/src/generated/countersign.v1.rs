@@ -54,7 +54,8 @@ pub struct Allowance {
     /// will be for this verification.
     #[prost(message, optional, tag = "2")]
     pub next_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// The rule that stands in the way, such as `send_wait` or `wrong_guesses_per_day`. Empty when allowed.
+    /// The rule that stands in the way, such as `send_wait` or `wrong_guesses_per_day`. Empty when allowed, and when
+    /// the verification ended.
     #[prost(string, tag = "3")]
     pub rule: ::prost::alloc::string::String,
 }
@@ -353,6 +354,7 @@ impl DeliveryReason {
 }
 /// One phone number as one app uses it for one purpose.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct RecipientName {
     /// The app, a slug from the service's configuration. Required.
     #[prost(string, tag = "1")]
@@ -386,6 +388,7 @@ pub mod verification_name {
 }
 /// Asks for a code to be sent.
 #[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct StartVerificationRequest {
     /// Whom to ask. Required.
     #[prost(message, optional, tag = "1")]
@@ -420,6 +423,7 @@ pub struct StartVerificationResponse {
 }
 /// Gives back what the person typed.
 #[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct CheckVerificationRequest {
     /// Which verification. Required.
     #[prost(message, optional, tag = "1")]
@@ -533,7 +537,8 @@ pub enum CheckOutcome {
     Exhausted = 3,
     /// The verification was approved before.
     AlreadyApproved = 4,
-    /// The context differs from the one given at start. Costs a guess.
+    /// The context differs from the one given at start. Costs a guess; when it was the last one, the verification's state
+    /// is `EXHAUSTED`.
     ContextMismatch = 5,
     /// The code's life is over.
     Expired = 6,
@@ -594,8 +599,10 @@ pub mod verification_service_client {
     /// Sends one-time codes to people's WhatsApp and says whether they gave them back.
     ///
     /// Callers authenticate with `authorization: Bearer <token>` metadata. Every error carries a `google.rpc.ErrorInfo`
-    /// with the domain `countersign` and a stable `reason`. Only `UNAVAILABLE` may be repeated blindly; give a
-    /// `request_id` so that nothing is sent or counted twice.
+    /// with the domain `countersign` and a stable `reason`. Only `UNAVAILABLE` may be repeated blindly: the store is away, or
+    /// the server has more calls than it takes (`OVERLOADED`); give a `request_id` so that nothing is sent or counted twice.
+    /// Every call has a deadline, the caller's or the server's 5 seconds; past it `DEADLINE_EXCEEDED`, and nothing was begun
+    /// after it.
     #[derive(Debug, Clone)]
     pub struct VerificationServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -877,8 +884,10 @@ pub mod verification_service_server {
     /// Sends one-time codes to people's WhatsApp and says whether they gave them back.
     ///
     /// Callers authenticate with `authorization: Bearer <token>` metadata. Every error carries a `google.rpc.ErrorInfo`
-    /// with the domain `countersign` and a stable `reason`. Only `UNAVAILABLE` may be repeated blindly; give a
-    /// `request_id` so that nothing is sent or counted twice.
+    /// with the domain `countersign` and a stable `reason`. Only `UNAVAILABLE` may be repeated blindly: the store is away, or
+    /// the server has more calls than it takes (`OVERLOADED`); give a `request_id` so that nothing is sent or counted twice.
+    /// Every call has a deadline, the caller's or the server's 5 seconds; past it `DEADLINE_EXCEEDED`, and nothing was begun
+    /// after it.
     #[derive(Debug)]
     pub struct VerificationServiceServer<T> {
         inner: Arc<T>,
