@@ -1,5 +1,11 @@
 //! Requests for one recipient that race each other, over a store that lets them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed, and its helpers with it"
+)]
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -60,7 +66,7 @@ async fn race(starts: usize, with_request_ids: bool) -> (Vec<StartOutcome>, u64)
             phone: fixture::phone(),
             purpose: fixture::purpose(),
             language: None,
-            context: Default::default(),
+            context: BTreeMap::new(),
             request_id: if with_request_ids {
                 RequestId::parse(&format!("r{number}")).unwrap()
             } else {

@@ -1,5 +1,10 @@
 //! The small types: phones, ids, references, languages, request ids, contexts. What they accept and what they refuse.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed, and its helpers with it"
+)]
+
 use std::collections::BTreeMap;
 
 use countersign_domain::app::{Language, Template, TemplateName};
