@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::id::{RecipientKey, ShardCount};
-use countersign_domain::ports::Courier;
-use countersign_domain::use_case::{Dispatch, Errand};
+use countersign_domain::ports::{Courier, Errand};
+use countersign_domain::use_case::Dispatch;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;

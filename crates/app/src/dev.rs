@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_domain::app::{App, Apps, Language, Template, TemplateName};
+use countersign_domain::app::{App, Apps};
 use countersign_domain::id::{AppId, CallerId, Environment as EnvironmentName, Purpose, ShardCount};
 use countersign_domain::key::{Identity, KeyId, KeyRing, SecretKey};
 use countersign_domain::policy::{Countries, Policy, PolicySettings};
 use countersign_domain::ports::{Clock, Random};
+use countersign_domain::template::{Language, Template, TemplateName};
 use countersign_domain::use_case::Rulebook;
 use countersign_grpc::{CallerEntry, token_sha256};
 use countersign_simulator::{Config as SimulatorConfig, Simulator};

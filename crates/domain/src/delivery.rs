@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::app::Language;
+use crate::template::Language;
 use crate::time::Timestamp;
 
 /// The number of a delivery within its verification, from 1.

@@ -18,6 +18,7 @@
 pub mod app;
 pub mod code;
 pub mod context;
+pub mod country;
 pub mod delivery;
 pub mod event;
 pub mod id;
@@ -30,6 +31,7 @@ pub mod recipient;
 pub mod reference;
 pub mod request;
 pub mod retry;
+pub mod template;
 pub mod time;
 pub mod use_case;
 pub mod verification;

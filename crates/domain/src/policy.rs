@@ -7,8 +7,8 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use crate::code::{Alphabet, LENGTH_MAX, LENGTH_MIN};
+use crate::country::CountryCode;
 use crate::limit::Quota;
-use crate::ports::CountryCode;
 use crate::retry::RetrySettings;
 use crate::time::DAY;
 

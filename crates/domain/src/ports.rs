@@ -4,22 +4,21 @@
 //! an error whose variants are the caller's next step. Signatures hold no driver's types. To write an adapter, see
 //! `docs/adapters.md`.
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::app::{Language, TemplateName};
 use crate::code::Code;
+use crate::country::CountryCode;
 use crate::delivery::{NextStep, ProviderReport};
 use crate::event::Event;
 use crate::id::{AppId, RecipientKey, Shard};
 use crate::limit::{Charge, Remaining, RuleName};
 use crate::phone::PhoneNumber;
-use crate::recipient::Recipient;
+use crate::recipient::{Claim, Recipient};
+use crate::template::{Language, TemplateName};
 use crate::time::Timestamp;
-use crate::use_case::Errand;
 
 /// What went wrong underneath, for the log at the edge.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -189,36 +188,6 @@ pub trait Messenger: Send + Sync {
     async fn send(&self, message: &Message) -> Result<Accepted, SendError>;
 }
 
-/// A country, as two capital letters of ISO 3166.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CountryCode([u8; 2]);
-
-impl CountryCode {
-    /// Reads two letters of either case. Whether such a country exists is not known here.
-    pub fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; 2] = text.as_bytes().try_into().ok()?;
-        bytes
-            .iter()
-            .all(u8::is_ascii_alphabetic)
-            .then(|| Self(bytes.map(|byte| byte.to_ascii_uppercase())))
-    }
-}
-
-impl fmt::Display for CountryCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
-            fmt::Write::write_char(f, char::from(byte))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for CountryCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// What kind of line a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberKind {
@@ -269,6 +238,23 @@ pub trait Random: Send + Sync {
 pub trait Observer: Send + Sync {
     /// Takes note. Never blocks and never fails.
     fn record(&self, event: &Event);
+}
+
+/// What is carried out after the answer was given.
+#[derive(Debug)]
+pub enum Errand {
+    /// Send a claimed message.
+    Send(Box<ClaimedDelivery>),
+    /// Give charges back.
+    GiveBack(Vec<Charge>),
+}
+
+/// A message that this instance has claimed by writing the record it holds.
+#[derive(Debug)]
+pub struct ClaimedDelivery {
+    pub(crate) key: RecipientKey,
+    pub(crate) claim: Claim,
+    pub(crate) stored: Stored,
 }
 
 /// Carries out what must not delay an answer.

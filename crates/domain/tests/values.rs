@@ -7,13 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use countersign_domain::app::{Language, Template, TemplateName};
 use countersign_domain::context::{ContextDigest, ContextError};
 use countersign_domain::id::{AppId, Environment, IdError, Purpose, RecipientKey, VerificationId};
 use countersign_domain::key::{Identity, SecretKey};
 use countersign_domain::phone::{PhoneError, PhoneNumber};
 use countersign_domain::reference::{DeliveryReference, ReferenceError};
 use countersign_domain::request::RequestId;
+use countersign_domain::template::{Language, Template, TemplateName};
 use proptest::prelude::*;
 
 fn identity() -> Identity {

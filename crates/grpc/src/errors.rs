@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use countersign_domain::country::CountryCode;
 use countersign_domain::delivery::{Fault, ProviderReport};
 use countersign_domain::limit::RuleName;
-use countersign_domain::ports::{CountryCode, StoreError};
+use countersign_domain::ports::StoreError;
 use countersign_domain::use_case::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, QuotaViolation, StatusExt};

@@ -3,8 +3,9 @@
 //! Kept out: parsing what people type. The domain's `PhoneNumber` is strict E.164 before this crate sees it (A18), and
 //! which countries an app sends to is the policy's business.
 
+use countersign_domain::country::CountryCode;
 use countersign_domain::phone::PhoneNumber;
-use countersign_domain::ports::{CountryCode, NumberFacts, NumberKind, NumberingPlan};
+use countersign_domain::ports::{NumberFacts, NumberKind, NumberingPlan};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};
 
 // No number may reach a log (R34), and the library traces each one.

@@ -2,8 +2,7 @@
 
 use std::sync::Mutex;
 
-use countersign_domain::ports::Courier;
-use countersign_domain::use_case::Errand;
+use countersign_domain::ports::{Courier, Errand};
 
 use crate::sync::lock;
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use countersign_domain::app::{Language, TemplateName};
 use countersign_domain::delivery::{NextStep, ProviderReport};
 use countersign_domain::id::AppId;
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::ports::{Accepted, Message, Messenger, SendError};
+use countersign_domain::template::{Language, TemplateName};
 
 use crate::sync::lock;
 

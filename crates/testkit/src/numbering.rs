@@ -1,7 +1,8 @@
 //! A numbering plan that lets every number through.
 
+use countersign_domain::country::CountryCode;
 use countersign_domain::phone::PhoneNumber;
-use countersign_domain::ports::{CountryCode, NumberFacts, NumberKind, NumberingPlan};
+use countersign_domain::ports::{NumberFacts, NumberKind, NumberingPlan};
 
 const PREFIXES: [(&str, &str); 5] = [("+55", "BR"), ("+49", "DE"), ("+34", "ES"), ("+91", "IN"), ("+1", "US")];
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use countersign_domain::app::{App, Apps, Language, Template, TemplateName};
+use countersign_domain::app::{App, Apps};
 use countersign_domain::id::{AppId, CallerId, Purpose};
 use countersign_domain::policy::PolicySettings;
+use countersign_domain::template::{Language, Template, TemplateName};
 use countersign_grpc::{CallerEntry, Callers};
 use countersign_whatsapp::webhook::WebhookConfig;
 use countersign_whatsapp::{Config, Secret, Sender};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use countersign_domain::code::Alphabet;
+use countersign_domain::country::CountryCode;
 use countersign_domain::policy::{Countries, Policy, PolicySettings, ResendCode};
-use countersign_domain::ports::CountryCode;
 
 use crate::config::reader::{Mistakes, Section};
 

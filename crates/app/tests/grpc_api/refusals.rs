@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use countersign_domain::country::CountryCode;
 use countersign_domain::delivery::{Fault, NextStep, ProviderReport};
 use countersign_domain::policy::{Countries, PolicySettings};
-use countersign_domain::ports::CountryCode;
 use countersign_grpc::{Client, reason, v1};
 use countersign_testkit::fixture;
 use tonic::{Code, Status};

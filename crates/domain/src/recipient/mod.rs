@@ -17,7 +17,6 @@ pub use send::{AttemptResult, Claim, NotSendable};
 pub use start::{StartDecision, StartOrder};
 pub use view::{Allowance, VerificationView};
 
-use crate::app::Language;
 use crate::code::{Code, CodeOwner, Salt};
 use crate::delivery::{Delivery, DeliveryNumber, DeliveryState, FailureReason};
 use crate::id::{AppId, Purpose, Serial};
@@ -25,6 +24,7 @@ use crate::key::KeyRing;
 use crate::phone::PhoneNumber;
 use crate::policy::Policy;
 use crate::request::RememberedRequest;
+use crate::template::Language;
 use crate::time::{DAY, Timestamp};
 use crate::verification::{CanceledBy, Verification, VerificationState};
 

@@ -1,6 +1,5 @@
 //! Start: join what is open, send it again, or open a new verification.
 
-use crate::app::Language;
 use crate::code::CodeRecipe;
 use crate::context::ContextDigest;
 use crate::delivery::{Delivery, DeliveryNumber, DeliveryState, FailureReason};
@@ -10,6 +9,7 @@ use crate::phone::PhoneNumber;
 use crate::policy::{Policy, ResendCode};
 use crate::recipient::{Claim, Recipient, Restraint};
 use crate::request::{JOINS_REMEMBERED_MAX, RememberedAnswer, RememberedRequest, RequestDigest};
+use crate::template::Language;
 use crate::time::Timestamp;
 use crate::verification::{CanceledBy, StartOutcome, Verification, VerificationState};
 

@@ -9,13 +9,13 @@ use crate::context::ContextDigest;
 use crate::event::Event;
 use crate::id::{Identified, Serial};
 use crate::limit::Charge;
-use crate::ports::Courier;
+use crate::ports::{Courier, Errand};
 use crate::recipient::{CheckDecision, CheckOrder, Recipient, VerificationView};
 use crate::request::{RequestDigest, RequestId};
 use crate::time::Timestamp;
 use crate::use_case::records::{Decision, Moment};
 use crate::use_case::start::unanswered_charge;
-use crate::use_case::{ContextPairs, Errand, Error, Field, Ports, Records, VerificationName, context_digest};
+use crate::use_case::{ContextPairs, Error, Field, Ports, Records, VerificationName, context_digest};
 use crate::verification::CheckOutcome;
 
 /// What a caller brings.

@@ -5,29 +5,11 @@ use std::sync::Arc;
 use crate::delivery::{Fault, NextStep};
 use crate::event::Event;
 use crate::id::{Identified, RecipientKey, Shard, VerificationId};
-use crate::limit::Charge;
-use crate::ports::{Message, Messenger, Random, Stored};
-use crate::recipient::{AttemptResult, Claim, NotSendable};
+use crate::ports::{ClaimedDelivery, Errand, Message, Messenger, Random, Stored};
+use crate::recipient::{AttemptResult, NotSendable};
 use crate::reference::DeliveryReference;
 use crate::use_case::records::Decision;
 use crate::use_case::{Error, Faults, Ports, Records};
-
-/// What is carried out after the answer was given.
-#[derive(Debug)]
-pub enum Errand {
-    /// Send a claimed message.
-    Send(Box<ClaimedDelivery>),
-    /// Give charges back.
-    GiveBack(Vec<Charge>),
-}
-
-/// A message that this instance has claimed by writing the record it holds.
-#[derive(Debug)]
-pub struct ClaimedDelivery {
-    pub(super) key: RecipientKey,
-    pub(super) claim: Claim,
-    pub(super) stored: Stored,
-}
 
 impl ClaimedDelivery {
     /// Gives the claim back, so that the loop sends the message. A failure costs the lease and nothing else.

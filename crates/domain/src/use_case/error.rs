@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::country::CountryCode;
 use crate::delivery::{Fault, ProviderReport};
 use crate::limit::RuleName;
-use crate::ports::{CountryCode, StoreError};
+use crate::ports::StoreError;
 
 /// A field of a request that was malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ use crate::recipient::Recipient;
 pub use apply_delivery::{Applied, ApplyDelivery};
 pub use cancel::Cancel;
 pub use check::{Check, CheckAnswer, CheckRequest};
-pub use dispatch::{ClaimedDelivery, Dispatch, Errand};
+pub use dispatch::Dispatch;
 pub use error::{Error, Field, Violation};
 pub use faults::{Faults, StandingFault};
 pub use get::Get;

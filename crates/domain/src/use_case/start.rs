@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::app::{App, Caller, Language};
+use crate::app::{App, Caller};
 use crate::code::Salt;
 use crate::context::ContextDigest;
 use crate::event::Event;
@@ -11,12 +11,13 @@ use crate::id::{AppId, Identified, Purpose, RecipientKey};
 use crate::limit::{Charge, LimitKey, RuleName};
 use crate::phone::{PhoneError, PhoneNumber};
 use crate::policy::Policy;
-use crate::ports::{Courier, NumberingPlan, Random, Stored};
+use crate::ports::{ClaimedDelivery, Courier, Errand, NumberingPlan, Random, Stored};
 use crate::recipient::{Claim, Recipient, StartDecision, StartOrder, VerificationView};
 use crate::request::{RequestDigest, RequestId};
+use crate::template::Language;
 use crate::time::Timestamp;
 use crate::use_case::records::{Decided, Decision, Moment};
-use crate::use_case::{ClaimedDelivery, ContextPairs, Errand, Error, Faults, Field, Ports, Records, context_digest};
+use crate::use_case::{ContextPairs, Error, Faults, Field, Ports, Records, context_digest};
 use crate::verification::StartOutcome;
 
 /// What a caller asks for.

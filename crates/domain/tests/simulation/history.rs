@@ -11,9 +11,9 @@ use countersign_domain::delivery::{DeliveryReport, NextStep, ProviderReport};
 use countersign_domain::id::{Purpose, ShardCount, VerificationId};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
-use countersign_domain::ports::{Clock, Courier, LimitStore, RecipientStore};
+use countersign_domain::ports::{Clock, Courier, Errand, LimitStore, RecipientStore};
 use countersign_domain::request::RequestId;
-use countersign_domain::use_case::{CheckRequest, Errand, Ports, StartRequest, UseCases, VerificationName};
+use countersign_domain::use_case::{CheckRequest, Ports, StartRequest, UseCases, VerificationName};
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_memory::feed::MemoryFeed;
 use countersign_store_memory::limits::MemoryLimits;
@@ -28,76 +28,11 @@ use rand::{RngExt, SeedableRng};
 
 use crate::oracle::Oracle;
 use crate::schedule::{Actor, Schedule};
+use crate::tally::Tally;
 use crate::world::{Dice, SimLimits, SimMessenger, SimStore, World};
 
 const INSTANCES: usize = 2;
 const STEPS: u32 = 160;
-
-/// What happened over many histories, so that a run that tested nothing cannot pass.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) histories: u64,
-    pub(crate) opened: u64,
-    pub(crate) resent: u64,
-    pub(crate) joined: u64,
-    pub(crate) refused: u64,
-    pub(crate) approved: u64,
-    pub(crate) incorrect: u64,
-    pub(crate) exhausted: u64,
-    pub(crate) held: u64,
-    pub(crate) crashes: u64,
-    pub(crate) webhooks_applied: u64,
-}
-
-impl Tally {
-    pub(crate) fn plus(self, other: Self) -> Self {
-        Self {
-            histories: self.histories + other.histories,
-            opened: self.opened + other.opened,
-            resent: self.resent + other.resent,
-            joined: self.joined + other.joined,
-            refused: self.refused + other.refused,
-            approved: self.approved + other.approved,
-            incorrect: self.incorrect + other.incorrect,
-            exhausted: self.exhausted + other.exhausted,
-            held: self.held + other.held,
-            crashes: self.crashes + other.crashes,
-            webhooks_applied: self.webhooks_applied + other.webhooks_applied,
-        }
-    }
-
-    pub(crate) fn assert_the_histories_were_worth_playing(&self) {
-        let Self {
-            histories,
-            opened,
-            resent,
-            joined,
-            refused,
-            approved,
-            incorrect,
-            exhausted,
-            held,
-            crashes,
-            webhooks_applied,
-        } = *self;
-        let all = [
-            opened,
-            resent,
-            joined,
-            refused,
-            approved,
-            incorrect,
-            exhausted,
-            held,
-            crashes,
-            webhooks_applied,
-        ];
-        assert!(
-            all.iter().all(|count| *count > histories / 50),
-            "something hardly ever happened"
-        );
-    }
-}
 
 /// Errands wait here; whoever runs the instance picks them up, unless it crashes first.
 #[derive(Default)]

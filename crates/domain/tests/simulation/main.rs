@@ -11,13 +11,15 @@
 mod history;
 mod oracle;
 mod schedule;
+mod tally;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use countersign_testkit::random::seed_or;
 
-use crate::history::{History, Tally};
+use crate::history::History;
+use crate::tally::Tally;
 
 /// How many histories the normal test run plays.
 const HISTORIES: u64 = 20_000;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use countersign_domain::country::CountryCode;
 use countersign_domain::limit::RuleName;
 use countersign_domain::policy::{Countries, PolicySettings, ResendCode};
-use countersign_domain::ports::CountryCode;
 use countersign_domain::recipient::Allowance;
 use countersign_domain::use_case::{Error, Field, StartRequest};
 use countersign_domain::verification::{CanceledBy, CheckOutcome, StartOutcome, VerificationState};

@@ -2,11 +2,11 @@
 
 use std::fmt::Display;
 
-use countersign_domain::app::Language;
 use countersign_domain::code::Guess;
 use countersign_domain::id::{AppId, Purpose, VerificationId};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::request::RequestId;
+use countersign_domain::template::Language;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckRequest, StartRequest, VerificationName};
 use tonic_types::FieldViolation;

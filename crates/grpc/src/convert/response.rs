@@ -197,9 +197,9 @@ pub fn moment(time: &WireTime) -> Timestamp {
 mod tests {
     use std::collections::BTreeSet;
 
-    use countersign_domain::app::Language;
     use countersign_domain::code::{Alphabet, CodeRecipe};
     use countersign_domain::key::KeyId;
+    use countersign_domain::template::Language;
 
     use super::*;
 
