@@ -2,13 +2,13 @@
 //!
 //! Neither contains a rule: *that* somebody keeps trying is decided here, *when* and *whether* in the domain.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::id::{RecipientKey, ShardCount};
 use countersign_domain::ports::{Courier, Errand};
-use countersign_domain::use_case::Dispatch;
+use countersign_domain::use_case::{Dispatch, Error};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ const WAITING_MAX: usize = 1_024;
 const RUNNING_MAX: usize = 256;
 /// Recipients that are woken at a time, and at most per shard and round.
 const WAKING_MAX: usize = 64;
+/// How many rounds a recipient rests that could not be woken: 5 s when nothing else is to do.
+const REST_ROUNDS: u32 = 25;
 /// How long the loop waits when a round found nothing.
 const IDLE_WAIT: Duration = Duration::from_millis(200);
 /// How long the loop waits when the store is away.
@@ -79,74 +81,102 @@ impl Errands {
 ///
 /// Every instance runs this over every shard: who is first has the work, the others a wasted read.
 pub(crate) async fn wake_recipients(dispatch: Arc<Dispatch>, shards: ShardCount, stop: CancellationToken) {
-    let mut waking = JoinSet::new();
-    let mut under_way = BTreeSet::new();
+    let mut rounds = Rounds {
+        dispatch,
+        shards,
+        waking: JoinSet::new(),
+        under_way: BTreeSet::new(),
+        resting: BTreeMap::new(),
+    };
     loop {
-        let wait = match round(&dispatch, shards, &mut waking, &mut under_way, &stop).await {
+        let wait = match rounds.next(&stop).await {
             Ok(0) => IDLE_WAIT,
             Ok(_) => Duration::ZERO,
-            Err(()) => AWAY_WAIT,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the store cannot say who is due");
+                AWAY_WAIT
+            }
         };
-        // Without this a send that takes its whole time-out would hold up everybody else's round.
-        while let Some(woken) = waking.try_join_next() {
-            forget_finished(Some(woken), &mut under_way);
-        }
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(wait) => {}
         }
     }
-    waking.join_all().await;
+    rounds.waking.join_all().await;
 }
 
-/// Starts to wake who is due and not being woken already; answers how many were found.
-async fn round(
-    dispatch: &Arc<Dispatch>,
+/// Who is being woken, and who has to rest because waking failed.
+struct Rounds {
+    dispatch: Arc<Dispatch>,
     shards: ShardCount,
-    waking: &mut JoinSet<RecipientKey>,
-    under_way: &mut BTreeSet<RecipientKey>,
-    stop: &CancellationToken,
-) -> Result<usize, ()> {
-    let mut found = 0;
-    for shard in shards.shards() {
-        let due = dispatch.due(shard, WAKING_MAX).await.map_err(|error| {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the store cannot say who is due"
-            );
-        })?;
-        for key in due {
-            if stop.is_cancelled() {
-                return Ok(found);
-            }
-            if !under_way.insert(key) {
-                continue;
-            }
-            found += 1;
-            while waking.len() >= WAKING_MAX {
-                forget_finished(waking.join_next().await, under_way);
-            }
-            let dispatch = Arc::clone(dispatch);
-            waking.spawn(async move {
-                // What went wrong was observed; the next round finds the recipient again.
-                let _ = dispatch.wake(key).await;
-                key
-            });
-        }
-    }
-    Ok(found)
+    waking: JoinSet<Woken>,
+    under_way: BTreeSet<RecipientKey>,
+    /// For how many more rounds each rests. Without this a record that cannot be read would be tried without a pause.
+    resting: BTreeMap<RecipientKey, u32>,
 }
 
-fn forget_finished(woken: Option<Result<RecipientKey, JoinError>>, under_way: &mut BTreeSet<RecipientKey>) {
-    match woken {
-        Some(Ok(key)) => {
-            under_way.remove(&key);
+struct Woken {
+    key: RecipientKey,
+    failed: bool,
+}
+
+impl Rounds {
+    /// Starts to wake who is due and neither being woken nor resting; answers how many.
+    async fn next(&mut self, stop: &CancellationToken) -> Result<usize, Error> {
+        while let Some(woken) = self.waking.try_join_next() {
+            self.finished(woken);
         }
-        // Which one it was is lost with it: all may be woken again, and the store decides who has the work.
-        Some(Err(error)) => {
-            tracing::error!(%error, "waking a recipient failed unexpectedly");
-            under_way.clear();
+        self.resting.retain(|_, rounds| {
+            *rounds -= 1;
+            *rounds > 0
+        });
+        let mut found = 0;
+        for shard in self.shards.shards() {
+            // Those that are passed over must not hide the others behind them.
+            let limit = WAKING_MAX + self.under_way.len() + self.resting.len();
+            for key in self.dispatch.due(shard, limit).await? {
+                if stop.is_cancelled() {
+                    return Ok(found);
+                }
+                if self.resting.contains_key(&key) || !self.under_way.insert(key) {
+                    continue;
+                }
+                found += 1;
+                self.wake(key).await;
+            }
         }
-        None => {}
+        Ok(found)
+    }
+
+    async fn wake(&mut self, key: RecipientKey) {
+        while self.waking.len() >= WAKING_MAX {
+            let Some(woken) = self.waking.join_next().await else {
+                break;
+            };
+            self.finished(woken);
+        }
+        let dispatch = Arc::clone(&self.dispatch);
+        self.waking.spawn(async move {
+            // What went wrong was observed by the use case.
+            let failed = dispatch.wake(key).await.is_err();
+            Woken { key, failed }
+        });
+    }
+
+    fn finished(&mut self, woken: Result<Woken, JoinError>) {
+        match woken {
+            Ok(Woken { key, failed }) => {
+                self.under_way.remove(&key);
+                if failed {
+                    self.resting.insert(key, REST_ROUNDS);
+                }
+            }
+            // Which one it was is lost with it: all may be woken again, and the store decides who has the work.
+            Err(error) => {
+                tracing::error!(%error, "waking a recipient ended unexpectedly");
+                self.under_way.clear();
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::id::{AppId, CallerId, Purpose};
-use crate::policy::Policy;
+use crate::policy::{Mistake, Policy};
 use crate::template::Template;
 
 /// One product that asks for verifications.
@@ -24,6 +24,24 @@ impl Apps {
     /// The apps by their names.
     pub fn new(apps: impl IntoIterator<Item = (AppId, App)>) -> Self {
         Self(apps.into_iter().collect())
+    }
+
+    /// What is wrong with the apps as a whole: numbers that are counted over all of them must be the same everywhere.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let policies = || self.0.values().flat_map(|app| app.purposes.values());
+        let Some(first) = policies().next() else {
+            return Vec::new();
+        };
+        let mut mistakes = Vec::new();
+        if policies().any(|it| it.unanswered_sends_max != first.unanswered_sends_max || it.silence != first.silence) {
+            mistakes.push(Mistake {
+                field: "unanswered_sends_max",
+                problem: "it and silence must be the same for every app and purpose: a phone's unanswered sends are \
+                          counted over all of them"
+                    .to_owned(),
+            });
+        }
+        mistakes
     }
 
     /// The app of that name.

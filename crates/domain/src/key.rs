@@ -44,7 +44,7 @@ impl KeyId {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(KeyRingError::BadId(text.chars().take(32).collect()))
+            Err(KeyRingError::BadId)
         }
     }
 
@@ -56,8 +56,9 @@ impl KeyId {
 
 /// The keys codes are derived with: one for new verifications, the others so that open ones can still be checked.
 ///
-/// A key may be taken out once every verification derived with it has ended: code life plus retention.
-/// Taking it out earlier ends those verifications at once, which is the emergency switch.
+/// Rotate in two roll-outs: first every instance learns the new key, then it becomes the current one. A key may be
+/// taken out once every code derived with it is dead. Taken out earlier, its codes are worthless at once, which is the
+/// emergency switch.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     current: KeyId,
@@ -79,6 +80,11 @@ impl KeyRing {
         &self.current
     }
 
+    /// Whether the ring holds the key of that name.
+    pub(crate) fn holds(&self, id: &KeyId) -> bool {
+        self.keys.contains_key(id)
+    }
+
     /// The key of that name, if the ring still holds it.
     pub(crate) fn get(&self, id: &KeyId) -> Option<&SecretKey> {
         self.keys.get(id)
@@ -89,8 +95,8 @@ impl KeyRing {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeyRingError {
     /// A key's name has the wrong shape.
-    #[error("key id {0:?} must be 1 to 16 characters of a-z, 0-9 and '-'")]
-    BadId(String),
+    #[error("a key's id must be 1 to 16 characters of a-z, 0-9 and '-'")]
+    BadId,
     /// The ring does not hold the key that new codes should use.
     #[error("the current key {0:?} is not in the ring")]
     CurrentMissing(String),

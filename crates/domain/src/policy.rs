@@ -70,7 +70,7 @@ pub struct PolicySettings {
     pub consecutive_wrong_guesses_max: u8,
     /// How long a recipient is held.
     pub hold: Duration,
-    /// How long wrong guesses in a row are remembered after the last one, at least a day.
+    /// How long wrong guesses in a row are remembered after the last one, 7 to 365 days.
     pub wrong_guess_memory: Duration,
     /// The waits between sends to a recipient since its last approval; when they are used up, nothing is sent until
     /// the first of those sends is a day old (R13).
@@ -95,7 +95,7 @@ pub struct PolicySettings {
     pub drop_buffer: Duration,
     /// With less life than this left, a code is never sent; a start opens a new verification instead.
     pub useful_life_min: Duration,
-    /// How long a finished verification stays readable, at least the code's life.
+    /// How long a finished verification stays readable: at least the code's life, at most 7 days.
     pub finished_retention: Duration,
     /// How failed attempts are repeated.
     pub retry: RetrySettings,
@@ -249,13 +249,13 @@ impl Mistakes {
             self.seconds("code_life", s.code_life, minute, CODE_LIFE_LIMIT);
         }
         // Half the life must be useful, or the first retry would already come too late.
-        if s.useful_life_min * 2 > s.code_life {
+        if s.useful_life_min.saturating_mul(2) > s.code_life {
             self.add(
                 "useful_life_min",
                 "must be at most half of code_life, or no message could ever be sent again",
             );
         }
-        self.seconds("finished_retention", s.finished_retention, s.code_life, DAY * 30);
+        self.seconds("finished_retention", s.finished_retention, s.code_life, DAY * 7);
     }
 
     fn check_guesses(&mut self, s: &PolicySettings) {
@@ -269,7 +269,7 @@ impl Mistakes {
             );
         }
         self.seconds("hold", s.hold, Duration::from_secs(60), DAY * 30);
-        self.seconds("wrong_guess_memory", s.wrong_guess_memory, DAY, DAY * 365);
+        self.seconds("wrong_guess_memory", s.wrong_guess_memory, DAY * 7, DAY * 365);
     }
 
     fn check_sends(&mut self, s: &PolicySettings) {
@@ -356,7 +356,7 @@ impl Mistakes {
             Duration::from_secs(1),
             Duration::from_secs(3600),
         );
-        if s.send_timeout + s.settle_wait >= s.code_life {
+        if s.send_timeout.saturating_add(s.settle_wait) >= s.code_life {
             self.add(
                 "send_timeout",
                 "send_timeout and settle_wait together must be shorter than code_life",

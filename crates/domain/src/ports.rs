@@ -80,7 +80,8 @@ pub trait RecipientStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Replaced, StoreError>;
 
-    /// The recipients of `shard` whose wake-up is at or before `now`, earliest first, at most `limit`.
+    /// The recipients of `shard` whose wake-up is at or before `now`, earliest first, at most `limit`. Never one whose
+    /// record is gone.
     async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError>;
 
     /// How many recipients' wake-ups are at or before `now`, over all shards.

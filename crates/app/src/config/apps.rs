@@ -46,6 +46,9 @@ pub(super) fn read_apps(root: &mut Section, secrets: &SecretSources<'_>, mistake
         }
     }
     read.apps = Apps::new(apps);
+    for mistake in read.apps.mistakes() {
+        mistakes.add(&format!("apps.*.policy.{}", mistake.field), mistake.problem);
+    }
     read
 }
 

@@ -35,7 +35,15 @@ pub enum CheckDecision {
     },
     /// Nothing was compared; the record is as it was.
     Unchanged(CheckOutcome),
-    /// The key of the code was withdrawn: the record changed, nothing was compared.
+    /// The same request was carried out before, with this answer.
+    Repeated {
+        /// What the comparison said.
+        outcome: CheckOutcome,
+        /// The verification it was about.
+        serial: Serial,
+    },
+    /// This instance does not hold the key of the code: nothing was compared, and the record in the store stays as it
+    /// is, because another instance may hold the key.
     KeyWithdrawn,
     /// The guess has not the shape of this verification's codes. Nothing was counted.
     Malformed,
@@ -64,6 +72,7 @@ impl Recipient {
             return CheckDecision::Malformed;
         }
         let Some(right) = self.is_right(verification, order.guess, keys) else {
+            // Shown to the caller, and written by nobody: see `CheckDecision::KeyWithdrawn`.
             self.finish(VerificationState::Canceled {
                 at: now,
                 by: CanceledBy::KeyWithdrawn,
@@ -99,9 +108,10 @@ impl Recipient {
         let request = request?;
         let known = self.requests.iter().find(|it| it.digest.id == request.id)?;
         match known.answer {
-            RememberedAnswer::Check(outcome) if known.digest.body == request.body => {
-                Some(CheckDecision::Unchanged(outcome))
-            }
+            RememberedAnswer::Check(outcome) if known.digest.body == request.body => Some(CheckDecision::Repeated {
+                outcome,
+                serial: known.serial,
+            }),
             _ => Some(CheckDecision::RequestIdReused),
         }
     }

@@ -187,8 +187,14 @@ impl Recipient {
 }
 
 impl Delivery {
-    fn new(number: DeliveryNumber, generation: u16, language: Language, state: DeliveryState, now: Timestamp) -> Self {
-        let tries = u8::from(matches!(state, DeliveryState::Sending { .. }));
+    fn new(
+        number: DeliveryNumber,
+        generation: u16,
+        language: Language,
+        state: DeliveryState,
+        tries: u8,
+        now: Timestamp,
+    ) -> Self {
         Self {
             number,
             generation,

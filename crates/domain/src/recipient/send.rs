@@ -15,6 +15,9 @@ use crate::retry::pair_wait;
 use crate::time::Timestamp;
 use crate::verification::Verification;
 
+/// How many messages a verification sends anew because one failed after the provider had accepted it.
+const RETRIES_AFTER_ACCEPTANCE_MAX: usize = 2;
+
 /// A delivery that whoever wrote the record may send, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -100,7 +103,7 @@ impl Recipient {
         let delivery = open
             .deliveries
             .iter()
-            .find(|it| it.is_claimed_by(claim, now))
+            .find(|it| it.is_claimed_by(claim, policy.send_timeout, now))
             .ok_or(NotSendable::Late)?;
         let code = self
             .code(open, delivery.generation, keys)
@@ -122,7 +125,7 @@ impl Recipient {
         let Some(verification) = self.verifications.iter_mut().find(|it| it.serial == claim.serial) else {
             return false;
         };
-        let deadline = verification.last_useful_moment(policy);
+        let deadline = verification.last_useful_moment(claim.delivery, policy);
         let Some(delivery) = verification
             .deliveries
             .iter_mut()
@@ -179,13 +182,17 @@ impl Recipient {
         }
         delivery.put(state, now);
         let (tries, language) = (delivery.tries, delivery.language.clone());
-        if let DeliveryReport::Failed { step, .. } = report
-            && let Some(at) = verification.next_try(*step, tries, policy, jitter, now)
-        {
-            // The failed message stays failed; what is tried again is a new one with the same code.
-            let retry = verification.add_delivery(language, DeliveryState::Due { at }, now);
-            if let Some(retry) = verification.deliveries.iter_mut().find(|it| it.number == retry) {
-                retry.tries = tries;
+        if let DeliveryReport::Failed { step, .. } = report {
+            // What failed was taken before, whether or not we heard of it.
+            delivery.drop_at.get_or_insert(now);
+            let failed = Failed {
+                number,
+                step: *step,
+                tries,
+            };
+            if let Some(at) = verification.next_try(&failed, policy, jitter, now) {
+                // The failed message stays failed; what is tried again is a new one with the same code.
+                verification.add_delivery(language, DeliveryState::Due { at }, tries, now);
             }
         }
         self.after_move(serial, now);
@@ -205,14 +212,29 @@ impl Recipient {
 }
 
 impl Verification {
-    fn last_useful_moment(&self, policy: &Policy) -> Option<Timestamp> {
-        self.is_open().then(|| self.expires_at.minus(policy.useful_life_min))
+    /// Until when sending that message again is of use; never, once a newer one took its place.
+    fn last_useful_moment(&self, number: DeliveryNumber, policy: &Policy) -> Option<Timestamp> {
+        let is_newest = self.deliveries.last().is_some_and(|it| it.number == number);
+        (self.is_open() && is_newest).then(|| self.expires_at.minus(policy.useful_life_min))
     }
 
-    /// When a message that failed after the provider had accepted it is tried again, if at all.
-    fn next_try(&self, step: NextStep, tries: u8, policy: &Policy, jitter: u64, now: Timestamp) -> Option<Timestamp> {
-        retry_time(step, tries.max(1), policy, self.last_useful_moment(policy), jitter, now)
+    /// When a message that failed after the provider had accepted it is tried again, if at all. Each such retry is
+    /// another message on somebody's phone and bill, so there are few.
+    fn next_try(&self, failed: &Failed, policy: &Policy, jitter: u64, now: Timestamp) -> Option<Timestamp> {
+        let taken_and_failed = |it: &&Delivery| it.drop_at.is_some() && matches!(it.state, DeliveryState::Failed(_));
+        if self.deliveries.iter().filter(taken_and_failed).count() > RETRIES_AFTER_ACCEPTANCE_MAX {
+            return None;
+        }
+        let last_useful = self.last_useful_moment(failed.number, policy);
+        retry_time(failed.step, failed.tries.max(1), policy, last_useful, jitter, now)
     }
+}
+
+/// A message the provider took and then failed to deliver.
+struct Failed {
+    number: DeliveryNumber,
+    step: NextStep,
+    tries: u8,
 }
 
 impl Delivery {
@@ -222,8 +244,10 @@ impl Delivery {
             && matches!(self.state, DeliveryState::Sending { .. })
     }
 
-    fn is_claimed_by(&self, claim: Claim, now: Timestamp) -> bool {
-        self.is_attempt(claim) && matches!(self.state, DeliveryState::Sending { lease_until } if lease_until > now)
+    /// Whether an attempt that begins now ends before anybody else may take the delivery over.
+    fn is_claimed_by(&self, claim: Claim, send_timeout: Duration, now: Timestamp) -> bool {
+        self.is_attempt(claim)
+            && matches!(self.state, DeliveryState::Sending { lease_until } if lease_until >= now.plus(send_timeout))
     }
 
     /// The provider has it. True also for a late answer to an attempt that counted as lost: then nothing is repeated.
@@ -252,7 +276,7 @@ impl Delivery {
         let state = match retry_time(step, self.tries, policy, last_useful, jitter, now) {
             Some(at) => DeliveryState::Due { at },
             // The attempt before this one may have been taken: what is not known to have failed is not called failed.
-            None if self.drop_at.is_some() && step_leaves_hope(step) => DeliveryState::Unknown { settle_at: None },
+            None if self.drop_at.is_some() && step != NextStep::Rejected => DeliveryState::Unknown { settle_at: None },
             None => DeliveryState::Failed(failure_reason(step)),
         };
         self.put(state, now);
@@ -285,10 +309,6 @@ fn retry_time(
     }
     let at = now.plus(policy.retry.wait(failed, jitter).max(asked));
     last_useful.is_some_and(|last| at <= last).then_some(at)
-}
-
-fn step_leaves_hope(step: NextStep) -> bool {
-    matches!(step, NextStep::Throttled { .. } | NextStep::Unavailable)
 }
 
 fn failure_reason(step: NextStep) -> FailureReason {

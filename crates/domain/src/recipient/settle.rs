@@ -1,11 +1,16 @@
 //! What time alone does to a recipient: expiries, lost leases, presumed drops, and forgetting.
 
+use std::time::Duration;
+
 use crate::delivery::{Delivery, DeliveryState, FailureReason};
 use crate::policy::Policy;
 use crate::recipient::Recipient;
 use crate::request::REMEMBERED_FOR;
 use crate::time::{DAY, Timestamp};
 use crate::verification::{Verification, VerificationState};
+
+/// How far the clocks of two instances may be apart before what one of them wrote is not believed.
+const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
 
 impl Recipient {
     /// Brings the record up to `now`. Every decision begins with it, so that none depends on a timer having run.
@@ -15,11 +20,23 @@ impl Recipient {
         self.expire(now);
         for verification in &mut self.verifications {
             let sendable = verification.is_sendable(policy, now);
+            let newest = verification.deliveries.last().map(|it| it.number);
             for delivery in &mut verification.deliveries {
+                // What a newer message replaced is waited for and never sent again: its code may be dead by now.
+                let sendable = sendable && Some(delivery.number) == newest;
                 delivery.settle(policy, sendable, now);
             }
         }
         self.give_up_if_hopeless(now);
+    }
+
+    /// Ends the open verification when it was opened in the future of `clock`: the clock that opened it was wrong, and
+    /// on the right one its code would live for that much longer (R2).
+    pub fn distrust(&mut self, clock: Timestamp) {
+        let opened_at = self.open().map(|it| it.opened_at);
+        if opened_at.is_some_and(|at| at > clock.plus(SKEW_MAX)) {
+            self.finish(VerificationState::Expired { at: self.changed_at });
+        }
     }
 
     /// Ends the open verification as failed when no message of it can reach the phone any more.

@@ -1,10 +1,12 @@
 //! Start: join what is open, send it again, or open a new verification.
 
+use std::time::Duration;
+
 use crate::code::CodeRecipe;
 use crate::context::ContextDigest;
 use crate::delivery::{Delivery, DeliveryNumber, DeliveryState, FailureReason};
 use crate::id::Serial;
-use crate::key::KeyId;
+use crate::key::{KeyId, KeyRing};
 use crate::phone::PhoneNumber;
 use crate::policy::{Policy, ResendCode};
 use crate::recipient::{Claim, Recipient, Restraint};
@@ -60,13 +62,15 @@ pub enum StartDecision {
 
 impl Recipient {
     /// Decides a start on a settled record.
-    pub fn start(&mut self, order: &StartOrder, policy: &Policy, now: Timestamp) -> StartDecision {
+    pub fn start(&mut self, order: &StartOrder, policy: &Policy, keys: &KeyRing, now: Timestamp) -> StartDecision {
         if let Some(decision) = self.repeated_start(order.request) {
             return decision;
         }
         let restraint = self.send_restraint(policy, now);
-        // A code bound to something else can be neither joined nor sent again: it would never be accepted.
-        let open = self.open().filter(|it| it.recipe.context == order.context);
+        // A code bound to something else, or whose key is gone, can be neither joined nor sent again: it would never be
+        // accepted.
+        let of_use = |it: &&Verification| it.recipe.context == order.context && keys.holds(&it.recipe.key);
+        let open = self.open().filter(of_use);
         match (open, restraint) {
             (Some(open), Some(_)) => {
                 let serial = open.serial;
@@ -166,8 +170,11 @@ impl Recipient {
         };
         let number = self
             .open_mut()
-            .map_or(1, |open| open.add_delivery(order.language.clone(), state, now));
-        self.sends.push(now);
+            .map_or(1, |open| open.add_delivery(order.language.clone(), state, 1, now));
+        // A clock that was set back freezes the record's time. A send in the very moment of an approval still counts
+        // as one after it, or the waits would not.
+        let after_approval = self.approved_at.map(|at| at.plus(Duration::from_millis(1)));
+        self.sends.push(after_approval.map_or(now, |at| at.max(now)));
         self.unanswered_sends = self.unanswered_sends.saturating_add(1);
         if let Some(digest) = order.request {
             let answer = RememberedAnswer::Start {
@@ -204,10 +211,23 @@ impl Recipient {
 }
 
 impl Verification {
-    pub(super) fn add_delivery(&mut self, language: Language, state: DeliveryState, now: Timestamp) -> DeliveryNumber {
+    /// Adds a message that was handed to the messenger `tries` times so far, if only as the one it replaces.
+    pub(super) fn add_delivery(
+        &mut self,
+        language: Language,
+        state: DeliveryState,
+        tries: u8,
+        now: Timestamp,
+    ) -> DeliveryNumber {
         let number = self.deliveries.last().map_or(1, |last| last.number.saturating_add(1));
-        self.deliveries
-            .push(Delivery::new(number, self.recipe.generation, language, state, now));
+        self.deliveries.push(Delivery::new(
+            number,
+            self.recipe.generation,
+            language,
+            state,
+            tries,
+            now,
+        ));
         number
     }
 }

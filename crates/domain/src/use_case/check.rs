@@ -1,5 +1,6 @@
 //! Check: compare one guess. It is counted before anybody hears the answer.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -18,8 +19,7 @@ use crate::use_case::start::unanswered_charge;
 use crate::use_case::{ContextPairs, Error, Field, Ports, Records, VerificationName, context_digest};
 use crate::verification::CheckOutcome;
 
-/// What a caller brings.
-#[derive(Debug)]
+/// What a caller brings. `Debug` leaves the context out.
 pub struct CheckRequest {
     /// Which verification.
     pub name: VerificationName,
@@ -31,6 +31,14 @@ pub struct CheckRequest {
     pub request_id: Option<RequestId>,
     /// After this, nothing is compared.
     pub deadline: Option<Timestamp>,
+}
+
+impl fmt::Debug for CheckRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckRequest")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the check said.
@@ -80,7 +88,7 @@ impl Check {
                     request: request
                         .request_id
                         .as_ref()
-                        .map(|id| self.digest(caller, id, serial, &request, context)),
+                        .map(|id| self.digest(caller, id, &request, context)),
                 };
                 self.decide_once(recipient, key, &order, moment)
             })
@@ -118,20 +126,23 @@ impl Check {
         let rulebook = &self.records.rulebook;
         // The phone leaves the record with the approval, and its charge goes back under its name.
         let phone = recipient.phone.clone();
-        let (outcome, answered_sends, write) = match recipient.check(order, &moment.policy, &rulebook.keys, moment.now)
-        {
-            CheckDecision::Compared {
-                outcome,
-                answered_sends,
-            } => (outcome, answered_sends, true),
-            CheckDecision::KeyWithdrawn => (CheckOutcome::Canceled, 0, true),
-            CheckDecision::Unchanged(outcome) => (outcome, 0, false),
-            CheckDecision::Malformed => return Err(malformed(&recipient, order.serial)),
-            CheckDecision::RequestIdReused => return Err(Error::RequestIdReused),
-            CheckDecision::Unknown => return Err(Error::NotFound),
-        };
+        let (outcome, serial, answered_sends, write) =
+            match recipient.check(order, &moment.policy, &rulebook.keys, moment.now) {
+                CheckDecision::Compared {
+                    outcome,
+                    answered_sends,
+                } => (outcome, order.serial, answered_sends, true),
+                // An approval is said again only after another confirmed write: the first one may have been lost with
+                // the answer that told of it.
+                CheckDecision::Repeated { outcome, serial } => (outcome, serial, 0, outcome == CheckOutcome::Approved),
+                CheckDecision::KeyWithdrawn => (CheckOutcome::Canceled, order.serial, 0, false),
+                CheckDecision::Unchanged(outcome) => (outcome, order.serial, 0, false),
+                CheckDecision::Malformed => return Err(malformed(&recipient, order.serial)),
+                CheckDecision::RequestIdReused => return Err(Error::RequestIdReused),
+                CheckDecision::Unknown => return Err(Error::NotFound),
+            };
         let view = recipient
-            .view(&rulebook.identity, key, order.serial, &moment.policy, moment.now)
+            .view(&rulebook.identity, key, serial, &moment.policy, moment.now)
             .ok_or(Error::NotFound)?;
         let answered = phone
             .zip(NonZeroU32::new(answered_sends))
@@ -159,12 +170,13 @@ impl Check {
         &self,
         caller: &Caller,
         id: &RequestId,
-        serial: Serial,
         request: &CheckRequest,
         context: Option<ContextDigest>,
     ) -> RequestDigest {
+        // As the caller named it: what is newest may be another verification when the request is repeated.
+        let name = request.name.as_given();
         let body: [&[u8]; 3] = [
-            &serial.to_be_bytes(),
+            name.as_bytes(),
             request.guess.as_bytes(),
             context.as_ref().map_or(b"", |it| it.as_bytes()),
         ];

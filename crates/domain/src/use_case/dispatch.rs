@@ -1,8 +1,9 @@
 //! Dispatch: send what is due, and record what became of it. *That* somebody keeps calling is the loop in `app`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::delivery::{Fault, NextStep};
+use crate::delivery::{NextStep, ProviderReport};
 use crate::event::Event;
 use crate::id::{Identified, RecipientKey, Shard, VerificationId};
 use crate::ports::{ClaimedDelivery, Errand, Message, Messenger, Random, Stored};
@@ -10,6 +11,11 @@ use crate::recipient::{AttemptResult, NotSendable};
 use crate::reference::DeliveryReference;
 use crate::use_case::records::Decision;
 use crate::use_case::{Error, Faults, Ports, Records};
+
+/// How long a claim may wait for its turn before the record is read again.
+const STALE_AFTER: Duration = Duration::from_secs(1);
+/// What callers read when no instance that tried knew the app, its template or the key of the code.
+const NOT_CONFIGURED: &str = "this instance knows no such app, template or key";
 
 impl ClaimedDelivery {
     /// Gives the claim back, so that the loop sends the message. A failure costs the lease and nothing else.
@@ -112,16 +118,30 @@ impl Dispatch {
     }
 
     async fn send(&self, claimed: ClaimedDelivery) {
+        let Some(claimed) = self.refreshed(claimed).await else {
+            return;
+        };
         let result = match self.compose(&claimed) {
             Ok(message) => self.attempt(&message, &claimed).await,
             // Given back, settling the record says that it is too late, and why.
             Err(NotSendable::Late) => return claimed.release(&self.records).await,
+            // Another instance may be configured otherwise, during a roll-out for one; so it is tried again.
             Err(NotSendable::Unconfigured) => AttemptResult::Failed {
-                step: NextStep::Misconfigured(Fault::Template),
-                report: None,
+                step: NextStep::Unavailable,
+                report: Some(ProviderReport::new(0, NOT_CONFIGURED, "")),
             },
         };
         self.record(claimed, result).await;
+    }
+
+    /// The claim with the record as it is now, when it waited so long that the record may have moved on. `None` when
+    /// the store cannot say: then nothing is sent, and the lease leaves it to whoever can.
+    async fn refreshed(&self, mut claimed: ClaimedDelivery) -> Option<ClaimedDelivery> {
+        let age = self.records.clock.now().since(claimed.stored.recipient.changed_at);
+        if age >= STALE_AFTER {
+            claimed.stored = self.records.load(claimed.key).await.ok()??;
+        }
+        Some(claimed)
     }
 
     /// The message of a claim, if it may still be sent.

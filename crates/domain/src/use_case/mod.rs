@@ -99,6 +99,14 @@ impl VerificationName {
         }
     }
 
+    /// The name as text, the same for the same name and the same recipient.
+    fn as_given(&self) -> String {
+        match self {
+            Self::Id(id) => id.to_string(),
+            Self::Newest { .. } => "newest".to_owned(),
+        }
+    }
+
     /// The verification this names in a record, for a caller who may know of it. Everything else is `NotFound`, so
     /// that an id of another app looks exactly like an unknown one.
     fn resolve(&self, recipient: Option<&Recipient>, caller: &Caller, identity: &Identity) -> Result<Serial, Error> {

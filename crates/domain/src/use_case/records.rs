@@ -83,6 +83,11 @@ impl Records {
         Ok(self.settled(stored.as_ref()))
     }
 
+    /// The record as it is in the store.
+    pub(super) async fn load(&self, key: RecipientKey) -> Result<Option<Stored>, Error> {
+        Ok(self.store.load(key).await?)
+    }
+
     /// The recipients of a shard whose wake-up has come.
     pub(super) async fn due(&self, shard: crate::id::Shard, limit: usize) -> Result<Vec<RecipientKey>, Error> {
         Ok(self.store.due(self.clock.now(), shard, limit).await?)
@@ -143,7 +148,7 @@ impl Records {
         let mut refusals = 0;
         for _ in 0..DECISIONS_MAX {
             let (recipient, moment) = self.settled(stored.as_ref());
-            if deadline.is_some_and(|deadline| deadline <= moment.now) {
+            if deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
                 return Err(Error::DeadlineExceeded);
             }
             let (mut next, charges, answer) = match decide(recipient, &moment)? {
@@ -221,6 +226,7 @@ impl Records {
             );
         };
         let mut recipient = stored.recipient.clone();
+        recipient.distrust(now);
         let now = now.max(recipient.changed_at);
         let policy = self.rulebook.policy_of(&recipient);
         let is_due = recipient.wake_at().is_some_and(|at| at <= now);

@@ -1,5 +1,6 @@
 //! Start: ask a person for a code, once, whatever runs in parallel.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use crate::use_case::records::{Decided, Decision, Moment};
 use crate::use_case::{ContextPairs, Error, Faults, Field, Ports, Records, context_digest};
 use crate::verification::StartOutcome;
 
-/// What a caller asks for.
-#[derive(Clone, Debug)]
+/// What a caller asks for. `Debug` leaves the context out.
+#[derive(Clone)]
 pub struct StartRequest {
     /// For which app.
     pub app: AppId,
@@ -37,6 +38,15 @@ pub struct StartRequest {
     pub request_id: Option<RequestId>,
     /// After this, nothing is written and nothing sent.
     pub deadline: Option<Timestamp>,
+}
+
+impl fmt::Debug for StartRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartRequest")
+            .field("app", &self.app)
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What was done.
@@ -136,7 +146,7 @@ impl Start {
         moment: &Moment,
     ) -> Result<Decision<Answer>, Error> {
         let now = moment.now;
-        let (outcome, serial, claim, write) = match recipient.start(order, policy, now) {
+        let (outcome, serial, claim, write) = match recipient.start(order, policy, &self.records.rulebook.keys, now) {
             StartDecision::Send { outcome, claim } => (outcome, claim.serial, Some(claim), true),
             StartDecision::Join { serial, remembered } => (StartOutcome::Joined, serial, None, remembered),
             StartDecision::Repeat { outcome, serial } => (outcome, serial, None, false),
