@@ -136,7 +136,9 @@ impl Check {
                 // the answer that told of it.
                 CheckDecision::Repeated { outcome, serial } => (outcome, serial, 0, outcome == CheckOutcome::Approved),
                 CheckDecision::KeyWithdrawn => (CheckOutcome::Canceled, order.serial, 0, false),
-                CheckDecision::Unchanged(outcome) => (outcome, order.serial, 0, false),
+                // What time did to the record since it was written is written with the answer that tells of it, so that a
+                // clock that steps back cannot revive a code that was called expired.
+                CheckDecision::Unchanged(outcome) => (outcome, order.serial, 0, moment.is_due),
                 CheckDecision::Malformed => return Err(malformed(&recipient, order.serial)),
                 CheckDecision::RequestIdReused => return Err(Error::RequestIdReused),
                 CheckDecision::Unknown => return Err(Error::NotFound),

@@ -1,6 +1,6 @@
 //! One history: who does what, in which order, and what goes wrong, all from one seed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,7 +26,7 @@ use countersign_testkit::recorder::EventRecorder;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::oracle::Oracle;
+use crate::oracle::{Asked, Oracle};
 use crate::schedule::{Actor, Schedule};
 use crate::tally::Tally;
 use crate::world::{Dice, SimLimits, SimMessenger, SimStore, World};
@@ -61,10 +61,8 @@ pub(crate) struct History {
     instances: Vec<Instance>,
     schedule: Schedule,
     people: Vec<(Purpose, PhoneNumber)>,
-    /// Check requests that were answered with that request id, to tell repeats.
-    answered: Arc<Mutex<BTreeSet<String>>>,
-    /// The request id and the guess of earlier checks, to repeat some of them.
-    repeatable: Vec<(String, VerificationId, String, bool)>,
+    /// Earlier checks, to repeat some of them.
+    repeatable: Vec<(VerificationId, Asked)>,
     tally: Arc<Mutex<Tally>>,
 }
 
@@ -106,6 +104,7 @@ impl History {
                 feed: Arc::new(MemoryFeed::default()),
                 messenger: Arc::new(SimMessenger {
                     world: Arc::clone(&world),
+                    instance: number,
                 }),
                 numbering: Arc::new(OpenNumbering),
                 clock: Arc::clone(&world.clock) as _,
@@ -127,7 +126,6 @@ impl History {
             world,
             schedule: Schedule::default(),
             people,
-            answered: Arc::default(),
             repeatable: Vec::new(),
             tally: Arc::default(),
         }
@@ -180,6 +178,7 @@ impl History {
             // As the server sets it: no request is decided anew hours after it was charged.
             deadline: Some(self.world.clock.now().plus(Duration::from_secs(5))),
         };
+        let context = request.context.clone();
         let use_case = Arc::clone(&self.instances[instance].use_cases.start);
         let (oracle, tally, caller) = (
             Arc::clone(&self.world.oracle),
@@ -191,7 +190,7 @@ impl History {
             let mut tally = tally.lock().unwrap();
             match answer {
                 Ok(answer) => {
-                    oracle.answered_start(answer.view.id);
+                    oracle.answered_start(answer.view.id, context);
                     match answer.outcome {
                         StartOutcome::Opened => tally.opened += 1,
                         StartOutcome::Resent => tally.resent += 1,
@@ -205,39 +204,47 @@ impl History {
 
     fn check(&mut self, instance: usize) {
         let Some(id) = self.verification() else { return };
-        let right_context = self.rng.random_bool(0.9);
         let repeat = self
             .rng
             .random_bool(0.2)
             .then(|| self.pick(&self.repeatable.clone()))
             .flatten();
-        let (request_id, id, guess, right_context) = repeat.unwrap_or_else(|| {
+        let at = self.world.clock.now();
+        let (id, asked) = repeat.unwrap_or_else(|| {
+            let context = if self.rng.random_bool(0.85) {
+                self.world.oracle.context_of(&id)
+            } else {
+                pairs("999")
+            };
+            let request_id = format!("check-{}", self.rng.random::<u32>());
             let guess = self.guess(&id);
-            (format!("check-{}", self.rng.random::<u32>()), id, guess, right_context)
+            (
+                id,
+                Asked {
+                    at,
+                    request_id,
+                    guess,
+                    context,
+                },
+            )
         });
-        self.repeatable
-            .push((request_id.clone(), id, guess.clone(), right_context));
-        // A context that was given at start is known by its verification only; guess it half of the time.
-        let context = if right_context { BTreeMap::new() } else { pairs("999") };
+        self.repeatable.push((id, asked.clone()));
+        let asked = Asked { at, ..asked };
         let request = CheckRequest {
             name: VerificationName::Id(id),
-            guess: Guess::parse(&guess).unwrap(),
-            context,
-            request_id: RequestId::parse(&request_id).unwrap(),
+            guess: Guess::parse(&asked.guess).unwrap(),
+            context: asked.context.clone(),
+            request_id: RequestId::parse(&asked.request_id).unwrap(),
             deadline: None,
         };
         let use_case = Arc::clone(&self.instances[instance].use_cases.check);
-        let (oracle, tally, answered) = (
-            Arc::clone(&self.world.oracle),
-            Arc::clone(&self.tally),
-            Arc::clone(&self.answered),
-        );
+        let (oracle, tally) = (Arc::clone(&self.world.oracle), Arc::clone(&self.tally));
+        let clock = Arc::clone(&self.world.clock);
         self.schedule.spawn(instance, Actor::Check, async move {
             let Ok(answer) = use_case.execute(&fixture::caller(), request).await else {
                 return;
             };
-            let again = !answered.lock().unwrap().insert(request_id);
-            oracle.answered_check(id, answer.outcome, &guess, right_context, again);
+            oracle.answered_check(id, answer.outcome, &asked, clock.now());
             let mut tally = tally.lock().unwrap();
             match answer.outcome {
                 CheckOutcome::Approved => tally.approved += 1,
@@ -322,6 +329,7 @@ impl History {
         let clock = &self.world.clock;
         if self.rng.random_range(0..15) == 0 {
             clock.set(clock.now().minus(Duration::from_secs(seconds.min(300))));
+            self.world.oracle.clock_stepped_back();
         } else {
             clock.advance(Duration::from_millis(seconds * 1_000 + self.rng.random_range(0..1_000)));
         }
@@ -329,6 +337,7 @@ impl History {
 
     fn crash(&mut self, instance: usize) {
         self.schedule.crash(instance);
+        self.world.oracle.crashed(instance);
         self.instances[instance].errands.0.lock().unwrap().clear();
         self.tally.lock().unwrap().crashes += 1;
     }

@@ -33,6 +33,14 @@ struct State {
     /// References in the order their messages were taken; webhooks speak about these.
     taken: Vec<String>,
     taken_times: BTreeMap<String, u32>,
+    /// Attempts that were not answered yet, since when, and whose they are.
+    live: BTreeMap<String, Timestamp>,
+    stepped_back: bool,
+    of_instance: BTreeMap<usize, Vec<String>>,
+    /// What each verification was bound to.
+    contexts: BTreeMap<String, BTreeMap<String, String>>,
+    /// The first answer to each request that was compared.
+    first_answers: BTreeMap<String, (CheckOutcome, Timestamp)>,
     approvals: BTreeMap<String, u32>,
     wrong_answers: BTreeMap<String, u32>,
     /// In the order they were first answered with.
@@ -41,6 +49,15 @@ struct State {
     misses: BTreeMap<RecipientKey, Vec<Timestamp>>,
     sends: BTreeMap<RecipientKey, Vec<Timestamp>>,
     unanswered: BTreeMap<String, Unanswered>,
+}
+
+/// What a check asked.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) at: Timestamp,
+    pub(crate) request_id: String,
+    pub(crate) guess: String,
+    pub(crate) context: BTreeMap<String, String>,
 }
 
 /// Sends to a phone, over all its recipients, since its last approval.
@@ -234,7 +251,11 @@ impl Oracle {
             );
         }
         if after.consecutive_wrong_guesses >= u32::from(self.policy.consecutive_wrong_guesses_max) && fresh > 0 {
-            assert!(after.held_until.is_some(), "2: not held after a full row");
+            assert_eq!(
+                after.held_until,
+                Some(now.plus(self.policy.hold)),
+                "2: not held after a full row"
+            );
         }
     }
 
@@ -277,15 +298,8 @@ impl Oracle {
             .filter(|(serial, number)| !known(*serial, *number))
             .count();
         for _ in 0..fresh {
-            if let Some(last) = sends.last() {
-                let approved_since = after.approved_at.is_some_and(|at| at >= *last);
-                let wait = if approved_since {
-                    Duration::ZERO
-                } else {
-                    self.policy.send_waits[0]
-                };
-                assert!(last.plus(wait) <= now, "6: sent before the first wait was over");
-            }
+            let next = self.next_send(sends, after.approved_at, now);
+            assert!(next <= now, "6: sent before the wait was over");
             sends.push(now);
             let within = |span: Duration| sends.iter().filter(|at| at.plus(span) > now).count();
             assert!(
@@ -319,9 +333,31 @@ impl Oracle {
         }
     }
 
+    /// When the ladder allows the next send after these: a wait for each since the approval, and then the day.
+    fn next_send(&self, sends: &[Timestamp], approved_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        let counts = |at: &&Timestamp| at.plus(DAY) > now && approved_at.is_none_or(|approved| **at > approved);
+        let rungs: Vec<Timestamp> = sends.iter().filter(counts).copied().collect();
+        match (rungs.last(), self.policy.send_waits.get(rungs.len().wrapping_sub(1))) {
+            (None, _) => Timestamp::EPOCH,
+            (Some(last), Some(wait)) => last.plus(*wait),
+            (Some(_), None) => rungs[rungs.len() - 1 - self.policy.send_waits.len()].plus(DAY),
+        }
+    }
+
     /// A message was handed to the provider.
-    pub(crate) fn attempted(&self, message: &Message, now: Timestamp) {
+    pub(crate) fn attempted(&self, message: &Message, instance: usize, now: Timestamp) {
         let mut state = self.state.lock().unwrap();
+        let live = state.live.get(&message.reference);
+        assert!(
+            state.stepped_back || live.is_none_or(|it| it.plus(message.timeout) <= now),
+            "6: two attempts of one delivery at a time"
+        );
+        state.live.insert(message.reference.clone(), now);
+        state
+            .of_instance
+            .entry(instance)
+            .or_default()
+            .push(message.reference.clone());
         let id = self.id_of(&message.reference);
         let expires_at = *state
             .expiries
@@ -338,6 +374,24 @@ impl Oracle {
         }
     }
 
+    /// An attempt was answered, whatever the answer was.
+    pub(crate) fn answered_attempt(&self, message: &Message) {
+        self.state.lock().unwrap().live.remove(&message.reference);
+    }
+
+    /// From now on nobody can tell how long a claim has waited, and so whether its attempt is the only one.
+    pub(crate) fn clock_stepped_back(&self) {
+        self.state.lock().unwrap().stepped_back = true;
+    }
+
+    /// An instance is gone, and with it what it was doing.
+    pub(crate) fn crashed(&self, instance: usize) {
+        let mut state = self.state.lock().unwrap();
+        for reference in state.of_instance.remove(&instance).unwrap_or_default() {
+            state.live.remove(&reference);
+        }
+    }
+
     /// The provider took a message.
     pub(crate) fn took(&self, message: &Message) {
         let mut state = self.state.lock().unwrap();
@@ -347,29 +401,56 @@ impl Oracle {
         assert!(*times <= 2, "6: one delivery reached the provider {times} times");
     }
 
-    pub(crate) fn answered_start(&self, id: VerificationId) {
+    pub(crate) fn answered_start(&self, id: VerificationId, context: BTreeMap<String, String>) {
         let mut state = self.state.lock().unwrap();
+        // A repeat, a join and a resend all ask for the same context, or are refused.
+        let bound = state.contexts.entry(id.to_string()).or_insert_with(|| context.clone());
+        assert_eq!(
+            *bound, context,
+            "3: answered with a verification bound to something else"
+        );
         if !state.opened.contains(&id) {
             state.opened.push(id);
         }
     }
 
-    /// A check was answered. `again`: the same request was already answered.
-    pub(crate) fn answered_check(
-        &self,
-        id: VerificationId,
-        outcome: CheckOutcome,
-        guess: &str,
-        right_context: bool,
-        again: bool,
-    ) {
+    /// What a verification was bound to, as far as its starts were answered.
+    pub(crate) fn context_of(&self, id: &VerificationId) -> BTreeMap<String, String> {
+        self.state
+            .lock()
+            .unwrap()
+            .contexts
+            .get(&id.to_string())
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// A check was answered.
+    pub(crate) fn answered_check(&self, id: VerificationId, outcome: CheckOutcome, asked: &Asked, now: Timestamp) {
         let id = id.to_string();
         let mut state = self.state.lock().unwrap();
+        let compared = matches!(
+            outcome,
+            CheckOutcome::Approved | CheckOutcome::Incorrect | CheckOutcome::ContextMismatch
+        );
+        // Requests are remembered for a day; a repeat that took its time may be a new request by then.
+        let remembered = |(_, at): &(CheckOutcome, Timestamp)| at.plus(DAY / 2) > now;
+        let first = state.first_answers.get(&asked.request_id).copied().filter(remembered);
+        if let Some((first, _)) = first {
+            assert_eq!(first, outcome, "2: a repeat was answered otherwise");
+        }
+        let again = state.first_answers.contains_key(&asked.request_id);
+        if compared && !again {
+            state
+                .first_answers
+                .insert(asked.request_id.clone(), (outcome, asked.at));
+        }
         match outcome {
             CheckOutcome::Approved => {
-                assert!(right_context, "3: approved under another context");
+                let bound = state.contexts.get(&id).cloned().unwrap_or_default();
+                assert_eq!(bound, asked.context, "3: approved under another context");
                 assert!(
-                    state.codes.get(&id).is_some_and(|codes| codes.contains(guess)),
+                    state.codes.get(&id).is_some_and(|codes| codes.contains(&asked.guess)),
                     "3: approved another code"
                 );
                 let approvals = state.approvals.entry(id).or_default();

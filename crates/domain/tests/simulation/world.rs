@@ -154,12 +154,11 @@ impl LimitStore for SimLimits {
 /// A provider that takes messages, or not, and does not always say which.
 pub(crate) struct SimMessenger {
     pub(crate) world: Arc<World>,
+    pub(crate) instance: usize,
 }
 
-#[async_trait]
-impl Messenger for SimMessenger {
-    async fn send(&self, message: &Message) -> Result<Accepted, SendError> {
-        self.world.oracle.attempted(message, self.world.clock.now());
+impl SimMessenger {
+    async fn answer(&self, message: &Message) -> Result<Accepted, SendError> {
         switch().await;
         if !self.world.trouble.load(std::sync::atomic::Ordering::Relaxed) {
             self.world.oracle.took(message);
@@ -196,5 +195,17 @@ impl Messenger for SimMessenger {
             report: Some(ProviderReport::new(1, "simulated", "")),
             cause: None,
         })
+    }
+}
+
+#[async_trait]
+impl Messenger for SimMessenger {
+    async fn send(&self, message: &Message) -> Result<Accepted, SendError> {
+        self.world
+            .oracle
+            .attempted(message, self.instance, self.world.clock.now());
+        let answer = self.answer(message).await;
+        self.world.oracle.answered_attempt(message);
+        answer
     }
 }
