@@ -72,7 +72,8 @@ pub(crate) struct CheckConfigArgs {
 /// How to reach the service, and how to answer.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArgs {
-    /// The service's gRPC address, such as `http://127.0.0.1:50051` [default: the running `countersign dev`]
+    /// The service's gRPC address, such as `http://127.0.0.1:50051` [default: `$COUNTERSIGN_SERVER`, else
+    /// the running `countersign dev`]
     #[arg(long, global = true)]
     pub(crate) server: Option<String>,
     /// A file with the caller's token [default: `$COUNTERSIGN_TOKEN`, else that of the running `countersign dev`]

@@ -218,11 +218,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// Says where everything is and what to try next.
 fn welcome(grpc: SocketAddr, http: SocketAddr, phone: SocketAddr, profile: &str, environment: &Environment) {
-    // Under cargo the binary is not on the PATH; the commands are to be pasted as they are.
-    let command = match environment.get("CARGO") {
-        Some(_) => "cargo run --release --".to_owned(),
-        None => std::env::args().next().unwrap_or_else(|| "countersign".to_owned()),
-    };
+    let command = environment.command();
     println!(
         "Countersign runs on this machine, with a memory store and a stand-in for Meta. Nothing leaves it.
 

@@ -17,6 +17,15 @@ impl Environment {
         )
     }
 
+    /// How a person calls this binary again. Under cargo it is not on the PATH, and what is printed is to be pasted as
+    /// it is.
+    pub(crate) fn command(&self) -> String {
+        match self.get("CARGO") {
+            Some(_) => "cargo run --release --".to_owned(),
+            None => std::env::args().next().unwrap_or_else(|| "countersign".to_owned()),
+        }
+    }
+
     /// The value of a variable; an empty one counts as not set.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()

@@ -175,10 +175,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 async fn wait_for(tasks: &TaskTracker, grace: Duration, what: &str) {
     tasks.close();
     if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
-        tracing::warn!(
-            ?grace,
-            "{what} did not finish in time; what was left is recovered by its lease"
-        );
+        tracing::warn!(?grace, "{what} did not finish in time and are cut");
     }
 }
 

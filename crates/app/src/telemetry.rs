@@ -1,9 +1,13 @@
 //! The log: what the process says, and what the domain's events look like in it. Never a phone, a code or a token.
 
-use countersign_domain::delivery::DeliveryState;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use countersign_domain::delivery::{DeliveryNumber, DeliveryState, ProviderReport};
 use countersign_domain::event::Event;
 use countersign_domain::id::Identified;
 use countersign_domain::ports::Observer;
+use countersign_domain::verification::VerificationState;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -18,7 +22,9 @@ pub(crate) fn start(format: LogFormat, environment: &Environment) -> Result<(), 
         format!("COUNTERSIGN_LOG is {wanted:?}, must look like \"info,countersign=debug\": {error}")
     })?;
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
         LogFormat::Text => registry.with(lines.with_target(false)).init(),
@@ -43,7 +49,7 @@ impl Observer for EventLog {
                     purpose,
                     verification,
                 } = subject;
-                tracing::info!(%caller, %app, %purpose, %verification, ?outcome, "start");
+                tracing::info!(%caller, %app, %purpose, %verification, outcome = outcome.name(), "start");
             }
             Event::StartRefused {
                 caller,
@@ -52,7 +58,8 @@ impl Observer for EventLog {
                 rule,
                 retry_after,
             } => {
-                tracing::info!(%caller, %app, %purpose, %rule, ?retry_after, "start refused");
+                let retry_after_s = retry_after.map(|it| it.as_secs_f64());
+                tracing::info!(%caller, %app, %purpose, %rule, retry_after_s, "start refused");
             }
             Event::Checked {
                 caller,
@@ -64,20 +71,13 @@ impl Observer for EventLog {
                     purpose,
                     verification,
                 } = subject;
-                tracing::info!(%caller, %app, %purpose, %verification, ?outcome, "check");
+                tracing::info!(%caller, %app, %purpose, %verification, outcome = outcome.name(), "check");
             }
             Event::Ended {
                 subject,
                 state,
                 open_for,
-            } => {
-                let Identified {
-                    app,
-                    purpose,
-                    verification,
-                } = subject;
-                tracing::info!(%app, %purpose, %verification, ?state, ?open_for, "verification ended");
-            }
+            } => ended(subject, state, *open_for),
             Event::DeliveryMoved {
                 subject,
                 delivery,
@@ -86,17 +86,7 @@ impl Observer for EventLog {
                 report,
                 ..
             } => {
-                let Identified {
-                    app,
-                    purpose,
-                    verification,
-                } = subject;
-                let report = report.as_ref().map(ToString::to_string);
-                if matches!(to, DeliveryState::Failed(_)) {
-                    tracing::warn!(%app, %purpose, %verification, delivery, tries, ?report, state = ?to, "delivery failed");
-                } else {
-                    tracing::info!(%app, %purpose, %verification, delivery, tries, ?report, state = ?to, "delivery");
-                }
+                moved(subject, *delivery, *to, *tries, report.as_ref());
             }
             Event::ResultLost { subject, delivery } => {
                 let Identified {
@@ -111,9 +101,45 @@ impl Observer for EventLog {
             Event::WakeFailed { recipient, .. } => {
                 tracing::warn!(
                     ?recipient,
-                    "a recipient could not be looked after; the next round tries again"
+                    "a recipient could not be looked after; it is tried again soon"
                 );
             }
         }
+    }
+}
+
+fn ended(subject: &Identified, state: &VerificationState, open_for: Duration) {
+    let Identified {
+        app,
+        purpose,
+        verification,
+    } = subject;
+    let reason = match state {
+        VerificationState::Failed { reason, .. } => Some(reason.name()),
+        _ => None,
+    };
+    let open_for_s = open_for.as_secs_f64();
+    tracing::info!(%app, %purpose, %verification, state = state.name(), reason, open_for_s, "verification ended");
+}
+
+fn moved(
+    subject: &Identified,
+    delivery: DeliveryNumber,
+    to: DeliveryState,
+    tries: u8,
+    report: Option<&ProviderReport>,
+) {
+    let Identified {
+        app,
+        purpose,
+        verification,
+    } = subject;
+    let (state, report) = (to.name(), report.map(ToString::to_string));
+    let report = report.as_deref();
+    if let DeliveryState::Failed(reason) = to {
+        let reason = reason.name();
+        tracing::warn!(%app, %purpose, %verification, delivery, tries, state, reason, report, "delivery failed");
+    } else {
+        tracing::info!(%app, %purpose, %verification, delivery, tries, state, report, "delivery");
     }
 }

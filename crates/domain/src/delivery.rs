@@ -86,6 +86,22 @@ impl DeliveryState {
         }
     }
 
+    /// The state as one word, for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Due { .. } => "due",
+            Self::Sending { .. } => "sending",
+            Self::Unknown { .. } => "unknown",
+            Self::Accepted => "accepted",
+            Self::Held => "held",
+            Self::Sent => "sent",
+            Self::Dropped => "dropped",
+            Self::Failed(_) => "failed",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+        }
+    }
+
     /// Whether the message reached the phone.
     pub const fn reached(&self) -> bool {
         matches!(self, Self::Delivered | Self::Read)
@@ -112,6 +128,20 @@ pub enum FailureReason {
     TooLate,
     /// A newer message took its place before it was sent.
     Superseded,
+}
+
+impl FailureReason {
+    /// The reason as one word, for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Undeliverable => "undeliverable",
+            Self::Misconfigured => "misconfigured",
+            Self::Throttled => "throttled",
+            Self::ProviderUnavailable => "provider_unavailable",
+            Self::TooLate => "too_late",
+            Self::Superseded => "superseded",
+        }
+    }
 }
 
 /// The provider's own words about a failure.

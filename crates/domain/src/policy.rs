@@ -49,7 +49,7 @@ impl Countries {
     }
 }
 
-/// The numbers of one app and purpose, not yet checked. [`Default`] is `DESIGN` §3, with no country allowed.
+/// The numbers of one app and purpose, not yet checked. [`Default`] is what `deploy/countersign.toml` shows, with no country allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicySettings {
     /// Characters in a code, 4 to 15.

@@ -96,6 +96,21 @@ impl VerificationState {
     }
 }
 
+impl VerificationState {
+    /// The state as one word, for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Approved { .. } => "approved",
+            Self::Expired { .. } => "expired",
+            Self::Exhausted { .. } => "exhausted",
+            Self::Canceled { .. } => "canceled",
+            Self::Failed { .. } => "failed",
+            Self::Blocked { .. } => "blocked",
+        }
+    }
+}
+
 /// Who ended a verification before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanceledBy {
@@ -118,6 +133,17 @@ pub enum StartOutcome {
     Joined,
     /// Sent the open one again.
     Resent,
+}
+
+impl StartOutcome {
+    /// The outcome as one word, for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Joined => "joined",
+            Self::Resent => "resent",
+        }
+    }
 }
 
 /// What a check said.
@@ -147,4 +173,21 @@ pub enum CheckOutcome {
     },
     /// It could not be delivered, or was never sent.
     Failed,
+}
+
+impl CheckOutcome {
+    /// The outcome as one word, for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Incorrect => "incorrect",
+            Self::Exhausted => "exhausted",
+            Self::AlreadyApproved { .. } => "already_approved",
+            Self::ContextMismatch => "context_mismatch",
+            Self::Expired => "expired",
+            Self::Canceled => "canceled",
+            Self::Held { .. } => "held",
+            Self::Failed => "failed",
+        }
+    }
 }

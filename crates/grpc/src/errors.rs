@@ -63,7 +63,7 @@ pub(crate) fn status(error: &Error, call: &Call) -> Status {
     row.status()
 }
 
-/// The table (`DESIGN` §6).
+/// The table (`docs/api.md`).
 fn row(error: &Error, call: &Call) -> Row {
     match error {
         Error::Invalid(violation) => invalid(vec![FieldViolation::new(

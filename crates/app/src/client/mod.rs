@@ -54,7 +54,7 @@ pub(crate) async fn start(args: StartArgs, environment: &Environment) -> ExitCod
         Ok(client.start_verification(request).await?.into_inner())
     };
     match answer.await {
-        Ok(answer) => print::started(&answer, json),
+        Ok(answer) => print::started(&answer, &environment.command(), json),
         Err(failure) => print::failure(&failure, json),
     }
 }

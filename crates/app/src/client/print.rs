@@ -26,7 +26,7 @@ macro_rules! say {
 type Moment = prost_types::Timestamp;
 
 /// Prints the answer to a start.
-pub(super) fn started(answer: &StartVerificationResponse, as_json: bool) -> ExitCode {
+pub(super) fn started(answer: &StartVerificationResponse, command: &str, as_json: bool) -> ExitCode {
     let outcome = answer.outcome();
     let Some(verification) = &answer.verification else {
         return ExitCode::FAILURE;
@@ -45,7 +45,7 @@ pub(super) fn started(answer: &StartVerificationResponse, as_json: bool) -> Exit
     };
     say!("{said}\n");
     table(verification);
-    say!("\nThen: countersign check {} <code>", verification.id);
+    say!("\nThen: {command} check {} <code>", verification.id);
     ExitCode::SUCCESS
 }
 
@@ -149,7 +149,7 @@ fn refusal_json(status: &Status) -> Value {
         .flatten()
         .collect();
     json!({ "error": {
-        "code": format!("{:?}", status.code()),
+        "code": upper_snake(&format!("{:?}", status.code())),
         "message": status.message(),
         "reason": details.error_info().map(|it| it.reason.clone()),
         "metadata": details.error_info().map(|it| it.metadata.clone()),
@@ -258,6 +258,18 @@ fn to_json(it: &Verification) -> Value {
         "send": allowance(it.send.as_ref()),
         "check": allowance(it.check.as_ref()),
     })
+}
+
+/// `InvalidArgument` as `INVALID_ARGUMENT`, as the protocol writes its codes.
+fn upper_snake(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_uppercase());
+    }
+    text
 }
 
 /// `VERIFICATION_STATE_OPEN` as `OPEN`.

@@ -221,9 +221,26 @@ pub(super) fn read_whatsapp(mut section: Section, senders: BTreeMap<AppId, Sende
     }
     section.end(mistakes);
     for mistake in config.check().err().unwrap_or_default() {
-        mistakes.add(&format!("whatsapp.{}", mistake.field), mistake.problem);
+        let path = key_of(&mistake.field);
+        // An app whose secret could not be read has no sender; that was said where it is wrong.
+        if mistake.field != "senders" || mistakes.0.is_empty() {
+            mistakes.add(&path, mistake.problem);
+        }
     }
     config
+}
+
+/// The key in the file that a field of the adapter's configuration was read from.
+fn key_of(field: &str) -> String {
+    match field {
+        "senders" => "apps".to_owned(),
+        "auth.name" => "whatsapp.auth_header".to_owned(),
+        "auth.scheme" => "whatsapp.auth_scheme".to_owned(),
+        _ => match field.strip_prefix("senders.") {
+            Some(sender) => format!("apps.{sender}"),
+            None => format!("whatsapp.{field}"),
+        },
+    }
 }
 
 /// Reads `[whatsapp.webhook]`.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use countersign_domain::id::{Environment as EnvironmentName, ShardCount};
 use countersign_domain::key::{Identity, KEY_BYTES, KeyId, KeyRing, SecretKey};
 use countersign_domain::use_case::Rulebook;
-use countersign_grpc::CallerEntry;
+use countersign_grpc::{CallerEntry, Config as GrpcConfig};
 use toml::Table;
 
 use crate::environment::Environment;
@@ -90,6 +90,13 @@ fn read(mut root: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes)
     let shutdown_grace = listen
         .duration("shutdown_grace", mistakes)
         .unwrap_or(Duration::from_secs(20));
+    let server = GrpcConfig {
+        drain_timeout: shutdown_grace,
+        ..GrpcConfig::default()
+    };
+    for mistake in server.mistakes() {
+        mistakes.add(&listen.path("shutdown_grace"), mistake.problem);
+    }
     listen.end(mistakes);
 
     let mut log = root.section("log", mistakes);
@@ -113,6 +120,12 @@ fn read(mut root: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes)
         environment: environment?,
     };
     let mut warnings = secrets.warnings();
+    for caller in callers.iter().filter(|it| it.token_sha256.contains(&[0; KEY_BYTES])) {
+        warnings.push(format!(
+            "callers.{}.token_sha256 holds the sample's zeros, which are no token's digest",
+            caller.id
+        ));
+    }
     warnings.push(
         "store.kind is \"memory\": what is open is lost when the process ends, and only one instance may run"
             .to_owned(),

@@ -1,4 +1,4 @@
-//! Why a use case did not answer. Each variant is one row of the table callers see (`DESIGN` §6).
+//! Why a use case did not answer. Each variant is one row of the table callers see (`docs/api.md`).
 
 use std::time::Duration;
 

@@ -211,10 +211,10 @@ impl History {
             .flatten();
         let at = self.world.clock.now();
         let (id, asked) = repeat.unwrap_or_else(|| {
-            let context = if self.rng.random_bool(0.85) {
-                self.world.oracle.context_of(&id)
-            } else {
-                pairs("999")
+            let context = match self.rng.random_range(0..12) {
+                0 => pairs("999"),
+                1 => BTreeMap::new(),
+                _ => self.world.oracle.context_of(&id),
             };
             let request_id = format!("check-{}", self.rng.random::<u32>());
             let guess = self.guess(&id);

@@ -1,5 +1,5 @@
 //! The simulation: seeded interleavings of starts, guesses, cancellations, webhooks, sends, crashes, lost answers and
-//! clock jumps over two instances and one store. After each step the invariants of `DESIGN` §9 hold (1–3 and 5–10).
+//! clock jumps over two instances and one store. After each step the invariants of `docs/ARCHITECTURE.md` hold (1–3 and 5–10).
 //!
 //! `COUNTERSIGN_SEED=n` replays from history `n`; `COUNTERSIGN_SEED` is printed, and so is the seed of a failure.
 

@@ -37,7 +37,8 @@ pub struct Verification {
     /// Every message sent or still to be sent for this verification, oldest first.
     #[prost(message, repeated, tag = "10")]
     pub deliveries: ::prost::alloc::vec::Vec<Delivery>,
-    /// Whether `StartVerification` would send a message to this recipient now, or when it would.
+    /// Whether the recipient's own rules let `StartVerification` send now, or when they do. Limits shared with others,
+    /// such as `unanswered_sends`, are seen only by asking.
     #[prost(message, optional, tag = "11")]
     pub send: ::core::option::Option<Allowance>,
     /// Whether `CheckVerification` would compare a guess now, or when it would.
@@ -187,7 +188,7 @@ pub enum VerificationReason {
     ProviderUnavailable = 11,
     /// The guard refused to send.
     BlockedByGuard = 12,
-    /// The operator took the key of its code out of the ring.
+    /// The instance that answered does not hold the key of its code: the operator withdrew it. Shown, and not recorded.
     KeyWithdrawn = 13,
     /// The message was never sent: too little of the code's life was left when it could have been.
     SentTooLate = 14,
@@ -394,11 +395,13 @@ pub struct StartVerificationRequest {
     #[prost(message, optional, tag = "1")]
     pub recipient: ::core::option::Option<RecipientName>,
     /// Makes a repeated call safe: the same id with the same body, for the same recipient and caller, gets the first
-    /// answer again and sends nothing. 1 to 64 printable ASCII characters; remembered for 24 hours. Empty: not idempotent.
+    /// answer again and sends nothing. 1 to 64 printable ASCII characters without spaces;
+    /// remembered for 24 hours, or as long as the verification is readable if that is shorter. Empty: not idempotent.
     #[prost(string, tag = "2")]
     pub request_id: ::prost::alloc::string::String,
     /// The language to write in, as a BCP 47 tag or in Meta's form (`pt-BR`, `pt_BR`, `pt`). Empty: the app's default.
-    /// A language the app has no template for falls back to the tag's base language and then to the app's default.
+    /// A language the app has no template for falls back to the tag's base language, then to another region of it, and then to the
+    /// app's default.
     #[prost(string, tag = "3")]
     pub language: ::prost::alloc::string::String,
     /// What the code is bound to, for example amount, currency and payee. `CheckVerification` must give the same pairs.
@@ -432,7 +435,8 @@ pub struct CheckVerificationRequest {
     #[prost(string, tag = "2")]
     pub code: ::prost::alloc::string::String,
     /// Makes a repeated call safe: the same id with the same body gets the first answer again and costs no second guess.
-    /// 1 to 64 printable ASCII characters; remembered for 24 hours. Empty: not idempotent.
+    /// 1 to 64 printable ASCII characters without spaces; remembered for 24 hours, or as long as the verification is
+    /// readable if that is shorter. Empty: not idempotent.
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
     /// The same pairs as at start.
@@ -531,7 +535,8 @@ pub enum CheckOutcome {
     Unspecified = 0,
     /// The code was right. Said exactly once for a verification, and again only to the same request id.
     Approved = 1,
-    /// The code was wrong; guesses are left.
+    /// The code was wrong; the verification is still open. Guesses left may be 0 for now, when the recipient's day is used
+    /// up: see the verification's `check`.
     Incorrect = 2,
     /// The guesses are used up, by this guess or before.
     Exhausted = 3,
