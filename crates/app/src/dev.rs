@@ -112,6 +112,9 @@ async fn start(args: &DevArgs, environment: &Environment) -> Result<(), String> 
     );
 
     let stop = CancellationToken::new();
+    // The socket is bound, so the handshake waits until the service answers; the page shows how it went.
+    let controls = simulator.controls();
+    tokio::spawn(async move { controls.verify_callback().await });
     let simulated = tokio::spawn(simulator.run(stop.clone().cancelled_owned()));
     service.run(stop_signal()).await;
     // The stand-in for Meta ends last: sends under way still have somewhere to go.
