@@ -6,7 +6,6 @@
 
 mod check;
 mod harness;
-mod logs;
 mod malformed;
 mod refusals;
 mod start;

@@ -1,0 +1,122 @@
+//! A configuration file and the secret files beside it.
+
+use std::path::{Path, PathBuf};
+
+use countersign_grpc::token_sha256;
+
+/// The token with which messages are handed to Meta.
+pub(crate) const META_TOKEN: &str = "EAATestTokenOfTheSystemUser7Qx2";
+/// What webhooks are signed with.
+pub(crate) const META_APP_SECRET: &str = "9f3c1be2a7d64508b1e2testappsecret";
+/// What the handshake has to carry.
+pub(crate) const META_VERIFY_TOKEN: &str = "verify-me-5b1d0c7e-with-care";
+/// As whom is sent.
+pub(crate) const PHONE_NUMBER_ID: &str = "106540352242922";
+/// The token of the caller `shop`.
+pub(crate) const CALLER_TOKEN: &str = "caller-token-of-the-shop-81c4f0aa2d";
+/// The key codes are derived with.
+pub(crate) const CODE_KEY: &str = "5e1fa3c9d70b2846e1fa3c9d70b28465e1fa3c9d70b2846e1fa3c9d70b28465e";
+/// The key of the installation.
+pub(crate) const IDENTITY_KEY: &str = "c0ffee11d15ea5edc0ffee22d15ea5edc0ffee33d15ea5edc0ffee44d15ea5ed";
+
+/// What differs from test to test.
+pub(crate) struct Plan {
+    /// Where messages are handed in.
+    pub(crate) base_url: String,
+    /// Lines of `[apps.shop.policy]`.
+    pub(crate) policy: String,
+    /// `json` or `text`.
+    pub(crate) log: &'static str,
+}
+
+impl Plan {
+    /// A plan that differs in nothing from the defaults.
+    pub(crate) fn new(base_url: String) -> Self {
+        Self {
+            base_url,
+            policy: String::new(),
+            log: "json",
+        }
+    }
+
+    /// The plan with these lines of `[apps.shop.policy]`.
+    pub(crate) fn policy(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.policy);
+        self
+    }
+
+    /// The text of the file.
+    pub(crate) fn text(&self) -> String {
+        let Self { base_url, policy, log } = self;
+        let digest = data_encoding::HEXLOWER.encode(&token_sha256(CALLER_TOKEN).unwrap());
+        format!(
+            r#"environment = "test"
+
+[listen]
+grpc = "127.0.0.1:0"
+http = "127.0.0.1:0"
+shutdown_grace = "20s"
+
+[log]
+format = "{log}"
+
+[store]
+kind = "memory"
+
+[keys]
+identity = {{ file = "identity" }}
+current = "k1"
+codes.k1 = {{ file = "k1" }}
+
+[whatsapp]
+base_url = "{base_url}"
+
+[whatsapp.webhook]
+verify_token = {{ file = "verify_token" }}
+app_secrets = [{{ file = "app_secret" }}]
+
+[apps.shop]
+phone_number_id = "{PHONE_NUMBER_ID}"
+token = {{ file = "token" }}
+app_secret = {{ file = "app_secret" }}
+
+[apps.shop.template]
+name = "verification_code"
+languages = ["en_US", "pt_BR"]
+
+[apps.shop.policy]
+countries = ["BR"]
+{policy}
+
+[apps.shop.purposes.sign_in]
+
+[apps.shop.purposes.payment]
+
+[callers.shop]
+token_sha256 = ["{digest}"]
+apps = ["shop"]
+"#
+        )
+    }
+
+    /// Writes the file and its secrets into a folder.
+    pub(crate) fn write(&self, folder: &Path) -> PathBuf {
+        write_config(folder, &self.text())
+    }
+}
+
+/// Writes a configuration, and the secrets of every [`Plan`] beside it.
+pub(crate) fn write_config(folder: &Path, text: &str) -> PathBuf {
+    for (file, secret) in [
+        ("identity", IDENTITY_KEY),
+        ("k1", CODE_KEY),
+        ("verify_token", META_VERIFY_TOKEN),
+        ("app_secret", META_APP_SECRET),
+        ("token", META_TOKEN),
+    ] {
+        std::fs::write(folder.join(file), format!("{secret}\n")).unwrap();
+    }
+    let path = folder.join("countersign.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}

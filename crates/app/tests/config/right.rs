@@ -1,0 +1,101 @@
+//! What is right is called right, and what should be seen is said.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use toml::Table;
+
+use crate::asked::{Asked, right, with};
+use crate::common::plan::META_TOKEN;
+use crate::common::process::{Process, countersign};
+
+/// Why a memory store is worth a note.
+const MEMORY: &str =
+    "store.kind is \"memory\": what is open is lost when the process ends, and only one instance may run";
+
+#[tokio::test]
+async fn a_right_configuration_ends_with_0_and_says_what_should_be_seen() {
+    let asked = Asked::new(&right());
+    let ended = asked.check(&[]).await;
+    let expected = format!("note: {MEMORY}\n{} is right\n", asked.config.display());
+    assert_eq!(
+        (ended.code, ended.stdout, ended.stderr.as_str()),
+        (Some(0), expected, "")
+    );
+    let ended = asked.check(&["--json"]).await;
+    let said: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(
+        (ended.code, said),
+        (Some(0), json!({ "mistakes": [], "warnings": [MEMORY] }))
+    );
+}
+
+#[tokio::test]
+async fn the_sample_is_right_once_its_secrets_are_there() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/countersign.toml");
+    let text = std::fs::read_to_string(sample).unwrap();
+    let asked = Asked::new(&text);
+    // Without its secrets every one that is missing is named by its file.
+    let ended = asked.check(&[]).await;
+    assert_eq!(ended.code, Some(64));
+    let files = secret_files(&Table::try_from(text.parse::<Table>().unwrap()).unwrap().into());
+    assert!(files.len() >= 5, "{files:?}");
+    for file in &files {
+        assert!(ended.stderr.contains(file), "{file}: {}", ended.stderr);
+        let path = asked.folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // 64 hexadecimal digits are a key, and a token as well.
+        std::fs::write(path, "0123456789abcdef".repeat(4)).unwrap();
+    }
+    let ended = asked.check(&[]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+    assert!(ended.stdout.contains("holds the sample's zeros"), "{}", ended.stdout);
+}
+
+/// The files every `{ file = "…" }` points to.
+fn secret_files(value: &toml::Value) -> Vec<String> {
+    match value {
+        toml::Value::Table(table) => match table.get("file").and_then(toml::Value::as_str) {
+            Some(file) if table.len() == 1 => vec![file.to_owned()],
+            _ => table.values().flat_map(secret_files).collect(),
+        },
+        toml::Value::Array(items) => items.iter().flat_map(secret_files).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_secret_from_the_environment_is_taken_and_warned_about() {
+    let text = with(&[("token = { file = \"token\" }", "token = { env = \"WA_TOKEN\" }")]);
+    let warning = "apps.shop.token comes from the environment; a file only the service can read is safer";
+    let asked = Asked::new(&text).env("WA_TOKEN", META_TOKEN);
+    let ended = asked.check(&[]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert!(
+        ended.stdout.starts_with(&format!("note: {warning}\n")),
+        "{}",
+        ended.stdout
+    );
+
+    let mut command = countersign(asked.folder.path());
+    command
+        .arg("serve")
+        .arg("--config")
+        .arg(&asked.config)
+        .env("WA_TOKEN", META_TOKEN);
+    let serve = Process::start(&mut command);
+    let warned = |line: &String| line.contains("\"WARN\"") && line.contains(warning);
+    let served = |line: &String| line.contains("\"serving\"");
+    serve
+        .wait_for("the warning, and then service", |written| {
+            let place = |is_it: &dyn Fn(&String) -> bool| written.stderr.iter().position(is_it);
+            (place(&warned)? < place(&served)?).then_some(())
+        })
+        .await;
+    drop(serve);
+
+    let missing = Asked::new(&text).check(&[]).await;
+    let line = "apps.shop.token: the environment variable WA_TOKEN is not set";
+    assert_eq!(missing.code, Some(64));
+    assert!(missing.stderr.lines().any(|it| it == line), "{}", missing.stderr);
+}

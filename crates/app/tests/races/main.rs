@@ -1,0 +1,13 @@
+//! Races through the public surface: many callers on many connections at one process, all at once. Figures are printed
+//! (`--nocapture`). One race runs at a time, so that its figures are its own; only the one that mostly waits runs beside.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "shared by several test binaries, of which each uses a part")]
+mod common;
+
+mod crowd;
+mod guesses;
+mod resends;
+mod starts;
