@@ -25,7 +25,7 @@ pub(crate) enum Command {
     CheckConfig(CheckConfigArgs),
     /// Ask a person for a code
     Start(StartArgs),
-    /// Compare what a person typed with the code
+    /// Compare what a person typed with the code; ends with 0 when it is right, 3 when it is not
     Check(CheckArgs),
     /// Show a verification
     Get(IdArgs),

@@ -19,8 +19,8 @@ use crate::profile::Profile;
 
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The exit code of a check whose answer is not "approved".
-const NOT_APPROVED: u8 = 2;
+/// The exit code of a check whose answer is not "approved"; 2 is a wrong usage.
+const NOT_APPROVED: u8 = 3;
 
 /// Why a command could not be carried out.
 pub(crate) enum Failure {

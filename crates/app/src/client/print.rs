@@ -78,7 +78,7 @@ pub(super) fn checked(answer: &CheckVerificationResponse, as_json: bool) -> Exit
             );
         }
         CheckOutcome::Expired => say!("The code expired at {}", at(&verification.expire_time)),
-        CheckOutcome::Canceled => say!("The verification was canceled: {}", reason(verification.reason())),
+        CheckOutcome::Canceled => say!("The code is worthless now: {}", reason(verification.reason())),
         CheckOutcome::Held => say!(
             "Too many wrong guesses; nothing is compared until {}",
             at(&answer.hold_end_time)

@@ -63,12 +63,12 @@ async fn a_payment_is_approved_only_for_the_amount_it_was_started_for() {
     };
     let other = run(&["amount=900.00", "payee=ACME"]).await;
     let said = (other.code, other.stdout.as_str());
-    assert_eq!(said, (Some(2), "The code is bound to something else; 4 guesses left\n"));
+    assert_eq!(said, (Some(3), "The code is bound to something else; 4 guesses left\n"));
     let none = run(&[]).await;
     assert_eq!(none.stdout, "The code is bound to something else; 3 guesses left\n");
     let args = check(&["amount=100.00"]);
     let (exit, less) = dev.json(&args.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    assert_eq!((exit, &less["outcome"]), (2, &json!("CONTEXT_MISMATCH")));
+    assert_eq!((exit, &less["outcome"]), (3, &json!("CONTEXT_MISMATCH")));
     // The order of the pairs says nothing.
     let right = run(&["payee=ACME", "amount=100.00"]).await;
     assert_eq!(right.code, Some(0), "{right:?}");
@@ -116,7 +116,7 @@ async fn the_same_request_again_gets_the_first_answer_and_another_body_is_refuse
         let (exit, wrong) = dev
             .json(&["check", &id, &other_than(&code), "--request-id", "guess-1"])
             .await;
-        assert_eq!((exit, &wrong["outcome"]), (2, &json!("INCORRECT")));
+        assert_eq!((exit, &wrong["outcome"]), (3, &json!("INCORRECT")));
         assert_eq!(wrong["verification"]["guesses_left"], 4);
     }
     for _ in 0..2 {
@@ -124,6 +124,6 @@ async fn the_same_request_again_gets_the_first_answer_and_another_body_is_refuse
         assert_eq!((exit, &right["outcome"]), (0, &json!("APPROVED")));
     }
     let (exit, other) = dev.json(&["check", &id, &code, "--request-id", "guess-3"]).await;
-    assert_eq!((exit, &other["outcome"]), (2, &json!("ALREADY_APPROVED")));
+    assert_eq!((exit, &other["outcome"]), (3, &json!("ALREADY_APPROVED")));
     assert_eq!(dev.messages().await.len(), 1);
 }

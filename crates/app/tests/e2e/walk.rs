@@ -49,12 +49,12 @@ async fn a_newcomer_starts_reads_the_phone_guesses_wrong_and_is_approved_once() 
 
     let wrong = dev.run(&["check", &id, &other_than(&code)]).await;
     let said = (wrong.code, wrong.stdout.as_str(), wrong.stderr.as_str());
-    assert_eq!(said, (Some(2), "Wrong code; 4 guesses left\n", ""));
+    assert_eq!(said, (Some(3), "Wrong code; 4 guesses left\n", ""));
     let right = dev.run(&["check", &id, &code]).await;
     assert_eq!((right.code, right.stderr.as_str()), (Some(0), ""));
     assert!(right.stdout.starts_with("Approved at "), "{}", right.stdout);
     let again = dev.run(&["check", &id, &code]).await;
-    assert_eq!(again.code, Some(2));
+    assert_eq!(again.code, Some(3));
     assert!(again.stdout.starts_with("Already approved at "), "{}", again.stdout);
     assert_eq!(dev.messages().await.len(), 1);
 }
@@ -81,7 +81,7 @@ async fn a_program_reads_the_same_walk_in_json() {
 
     let code = text(&dev.message_to(PERSON).await["code"]);
     let (exit, wrong) = dev.json(&["check", &id, &other_than(&code)]).await;
-    assert_eq!((exit, &wrong["outcome"]), (2, &json!("INCORRECT")));
+    assert_eq!((exit, &wrong["outcome"]), (3, &json!("INCORRECT")));
     assert_eq!(wrong["verification"]["guesses_left"], 4);
     assert_eq!(wrong["approve_time"], Value::Null);
     let (exit, right) = dev.json(&["check", &id, &code]).await;
@@ -89,7 +89,7 @@ async fn a_program_reads_the_same_walk_in_json() {
     assert!(instant(&right["approve_time"]) >= created);
     assert_eq!(right["verification"]["reason"], "CODE_CORRECT");
     let (exit, again) = dev.json(&["check", &id, &code]).await;
-    assert_eq!((exit, &again["outcome"]), (2, &json!("ALREADY_APPROVED")));
+    assert_eq!((exit, &again["outcome"]), (3, &json!("ALREADY_APPROVED")));
     assert_eq!(again["approve_time"], right["approve_time"]);
     assert_eq!(dev.messages().await.len(), 1);
 }
@@ -147,7 +147,7 @@ async fn guesses_run_out_and_the_right_code_comes_too_late() {
     let mut said = Vec::new();
     for _ in 0..5 {
         let ended = dev.run(&["check", &id, &wrong]).await;
-        assert_eq!(ended.code, Some(2));
+        assert_eq!(ended.code, Some(3));
         said.push(ended.stdout);
     }
     let expected = [
@@ -159,7 +159,7 @@ async fn guesses_run_out_and_the_right_code_comes_too_late() {
     ];
     assert_eq!(said, expected);
     let (exit, late) = dev.json(&["check", &id, &code]).await;
-    assert_eq!((exit, &late["outcome"]), (2, &json!("EXHAUSTED")));
+    assert_eq!((exit, &late["outcome"]), (3, &json!("EXHAUSTED")));
     let (_, verification) = dev.json(&["get", &id]).await;
     assert_eq!(verification["reason"], "GUESSES_USED_UP");
 }
@@ -177,7 +177,7 @@ async fn a_canceled_verification_says_so_and_its_code_is_worthless() {
     );
     let late = dev.run(&["check", &id, &code]).await;
     let said = (late.code, late.stdout.as_str());
-    assert_eq!(said, (Some(2), "The verification was canceled: canceled by caller\n"));
+    assert_eq!(said, (Some(3), "The code is worthless now: canceled by caller\n"));
     let (exit, again) = dev.json(&["cancel", &id]).await;
     assert_eq!((exit, &again["state"]), (0, &json!("CANCELED")));
     assert_eq!(again["reason"], "CANCELED_BY_CALLER");
