@@ -251,20 +251,8 @@ async fn numbers_and_spans_beyond_their_limits_say_the_limits() {
 }
 
 #[tokio::test]
-async fn addresses_names_and_the_provider_say_what_to_write() {
+async fn addresses_and_names_say_what_to_write() {
     assert_one_line_each(&[
-        (
-            "106540352242922",
-            "+5511987654321",
-            "apps.shop.phone_number_id: ",
-            "and not the number itself",
-        ),
-        (
-            "[whatsapp.webhook]",
-            "auth_header = \"a b\"\n[whatsapp.webhook]",
-            "whatsapp.auth_header: ",
-            "HTTP header",
-        ),
         ("\"20s\"", "\"1s\"", "listen.shutdown_grace: ", "must be at least"),
         (
             "grpc = \"127.0.0.1:0\"",
@@ -297,6 +285,37 @@ async fn addresses_names_and_the_provider_say_what_to_write() {
             "must be \"text\" or \"json\"",
         ),
         (
+            "name = \"verification_code\"",
+            "name = \"Code!\"",
+            "apps.shop.template.name: ",
+            "a-z, 0-9 and '_'",
+        ),
+        (
+            "token_sha256 = [",
+            "token_sha256 = [\"abc\", ",
+            "callers.shop.token_sha256[0]: ",
+            "64 hexadecimal digits",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn the_way_to_the_provider_says_what_to_write() {
+    assert_one_line_each(&[
+        (
+            "106540352242922",
+            "+5511987654321",
+            "apps.shop.phone_number_id: ",
+            "and not the number itself",
+        ),
+        (
+            "[whatsapp.webhook]",
+            "auth_header = \"a b\"\n[whatsapp.webhook]",
+            "whatsapp.auth_header: ",
+            "HTTP header",
+        ),
+        (
             "https://graph.facebook.com",
             "graph.facebook.com",
             "whatsapp.base_url: ",
@@ -319,18 +338,6 @@ async fn addresses_names_and_the_provider_say_what_to_write() {
             "[whatsapp.webhook]\npath = \"hook\"",
             "whatsapp.webhook.path: ",
             "must start with '/'",
-        ),
-        (
-            "name = \"verification_code\"",
-            "name = \"Code!\"",
-            "apps.shop.template.name: ",
-            "a-z, 0-9 and '_'",
-        ),
-        (
-            "token_sha256 = [",
-            "token_sha256 = [\"abc\", ",
-            "callers.shop.token_sha256[0]: ",
-            "64 hexadecimal digits",
         ),
     ])
     .await;
