@@ -68,6 +68,7 @@ async fn start(args: &DevArgs, environment: &Environment) -> Result<(), String> 
     if args.log || environment.get("COUNTERSIGN_LOG").is_some() {
         telemetry::start(LogFormat::Text, environment)?;
     }
+    let stop_signal = stop_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let secrets = RunSecrets::draw();
     let simulator_config = simulator_config(&secrets);
     let languages: Vec<_> = simulator_config
@@ -116,7 +117,7 @@ async fn start(args: &DevArgs, environment: &Environment) -> Result<(), String> 
     let controls = simulator.controls();
     tokio::spawn(async move { controls.verify_callback().await });
     let simulated = tokio::spawn(simulator.run(stop.clone().cancelled_owned()));
-    service.run(stop_signal()).await;
+    service.run(stop_signal).await;
     // The stand-in for Meta ends last: sends under way still have somewhere to go.
     stop.cancel();
     profile.remove(environment);

@@ -19,6 +19,13 @@ pub(crate) async fn run(args: &ConfigArgs, environment: &Environment) -> ExitCod
         Ok(settings) => settings,
         Err(mistakes) => return say_mistakes(&mistakes),
     };
+    let stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => {
+            eprintln!("countersign: cannot listen for signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     if let Err(mistake) = telemetry::start(settings.log_format, environment) {
         return say_mistakes(&[mistake]);
     }
@@ -36,7 +43,7 @@ pub(crate) async fn run(args: &ConfigArgs, environment: &Environment) -> ExitCod
         (Ok(grpc), Ok(http)) => tracing::info!(%grpc, %http, "listening"),
         _ => return ExitCode::FAILURE,
     }
-    service.run(stop_signal()).await;
+    service.run(stop).await;
     ExitCode::SUCCESS
 }
 
@@ -69,15 +76,17 @@ pub(crate) fn check_config(args: &CheckConfigArgs, environment: &Environment) ->
     }
 }
 
-/// Becomes ready at the first SIGTERM or Ctrl-C.
-pub(crate) async fn stop_signal() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+/// Listens for SIGTERM and Ctrl-C from now on, and becomes ready at the first of them. Call it before anything is
+/// written or said, so that a signal that comes early ends the process in order, too.
+pub(crate) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn say_mistakes(mistakes: &[String]) -> ExitCode {

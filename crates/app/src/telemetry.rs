@@ -58,8 +58,8 @@ impl Observer for EventLog {
                 rule,
                 retry_after,
             } => {
-                let retry_after_s = retry_after.map(|it| it.as_secs_f64());
-                tracing::info!(%caller, %app, %purpose, %rule, retry_after_s, "start refused");
+                let retry_after_ms = retry_after.map(whole_millis);
+                tracing::info!(%caller, %app, %purpose, %rule, retry_after_ms, "start refused");
             }
             Event::Checked {
                 caller,
@@ -118,8 +118,8 @@ fn ended(subject: &Identified, state: &VerificationState, open_for: Duration) {
         VerificationState::Failed { reason, .. } => Some(reason.name()),
         _ => None,
     };
-    let open_for_s = open_for.as_secs_f64();
-    tracing::info!(%app, %purpose, %verification, state = state.name(), reason, open_for_s, "verification ended");
+    let open_for_ms = whole_millis(open_for);
+    tracing::info!(%app, %purpose, %verification, state = state.name(), reason, open_for_ms, "verification ended");
 }
 
 fn moved(
@@ -142,4 +142,8 @@ fn moved(
     } else {
         tracing::info!(%app, %purpose, %verification, delivery, tries, state, report, "delivery");
     }
+}
+
+fn whole_millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

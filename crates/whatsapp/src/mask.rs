@@ -1,23 +1,28 @@
-//! The provider's words without anything that could be a phone number, a message id or a code.
+//! The provider's words without anything that could be a phone number, a message id, a code or a token.
 
 /// What stands for what was hidden.
 const HIDDEN: char = '…';
 /// A phone number has at least this many digits (E.164 with country code).
 const PHONE_DIGITS_MIN: usize = 7;
+/// A token or a secret has at least this many characters.
+const TOKEN_CHARS_MIN: usize = 20;
+/// No word and no name in the provider's texts is longer than this.
+const WORD_CHARS_MAX: usize = 40;
 /// A code has at least this many characters.
 const CODE_DIGITS_MIN: usize = 4;
 
 /// `text` with every run of digits hidden that is long enough to be a phone number, whatever separates its digits, and
-/// with message ids, which hold the number in base-64, and the code hidden. Control characters become spaces, so that no text can forge a line of a log.
+/// with message ids, which hold the number in base-64, tokens and secrets, which some errors repeat, and the code
+/// hidden. Control characters become spaces, so that no text can forge a line of a log.
 ///
 /// With `code` exactly that code is hidden; without it every run of digits that is long enough to be one. Meta's own
 /// code in front, `(#131026)`, always stays.
 pub(crate) fn masked(text: &str, code: Option<&str>) -> String {
     let (front, rest) = split_error_code(text);
-    let without_ids = hide_message_ids(rest);
+    let without_tokens = hide_tokens(&hide_message_ids(rest));
     let without_code = match code {
-        Some(code) if !code.is_empty() => without_ids.replace(code, "…"),
-        _ => without_ids,
+        Some(code) if !code.is_empty() => without_tokens.replace(code, "…"),
+        _ => without_tokens,
     };
     let shortest = if code.is_some() {
         PHONE_DIGITS_MIN
@@ -52,6 +57,25 @@ fn hide_message_ids(text: &str) -> String {
         hidden.push_str(MARK);
         hidden.push(HIDDEN);
         hidden.push_str(piece.trim_start_matches(is_base64));
+    }
+    hidden
+}
+
+/// `text` with every run of letters and digits hidden that is too long for a word: access tokens, app secrets, keys.
+fn hide_tokens(text: &str) -> String {
+    let in_run = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    let mut hidden = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|character| !in_run(character)) {
+        let run = piece.trim_end_matches(|character| !in_run(character));
+        let has_digit = run.bytes().any(|byte| byte.is_ascii_digit());
+        // Names such as `authentication_international` are long, and have no digits.
+        let is_token = run.len() >= TOKEN_CHARS_MIN && (has_digit || run.len() >= WORD_CHARS_MAX);
+        if is_token {
+            hidden.push(HIDDEN);
+        } else {
+            hidden.push_str(run);
+        }
+        hidden.push_str(&piece[run.len()..]);
     }
     hidden
 }
@@ -97,6 +121,20 @@ fn split_error_code(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::masked;
+
+    #[test]
+    fn a_token_that_the_provider_repeats_is_hidden_and_long_names_are_not() {
+        let token = "EAAGm0PX4ZCpsBAKZCkZBz9v";
+        let secret = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+        for code in [None, Some("482913")] {
+            let text = masked(&format!("Malformed access token {token}, secret={secret}."), code);
+            assert_eq!(text, "Malformed access token …, secret=….");
+            let name = "authentication_international rates do not apply";
+            assert_eq!(masked(name, code), name);
+            let letters = "E".repeat(60);
+            assert_eq!(masked(&letters, code), "…");
+        }
+    }
 
     #[test]
     fn phones_are_hidden_however_they_are_written() {

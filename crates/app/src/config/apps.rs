@@ -90,19 +90,12 @@ fn read_purposes(
             format!("there is none; name at least one as [{purposes_path}.sign_in]"),
         );
     }
-    // What is wrong with the app's own numbers is said once, and not again for each purpose that shares them.
-    let base_mistakes = mistakes.0.len();
-    policy::check(base.clone(), &policy_path, mistakes);
-    let base_is_right = mistakes.0.len() == base_mistakes;
+    policy::check(base.clone(), None, &policy_path, mistakes);
     let mut purposes = BTreeMap::new();
     for (name, section) in sections {
         let path = format!("{purposes_path}.{name}");
         let settings = policy::read(section, base, mistakes);
-        let checked = if base_is_right || settings != *base {
-            policy::check(settings, &path, mistakes)
-        } else {
-            None
-        };
+        let checked = policy::check(settings, Some(base), &path, mistakes);
         match Purpose::parse(&name) {
             Ok(purpose) => purposes.extend(checked.map(|policy| (purpose, Arc::new(policy)))),
             Err(error) => mistakes.add(&path, error.to_string()),
@@ -149,8 +142,9 @@ pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes:
         let path = format!("callers.{name}");
         let expected = "must be the SHA-256 of the token as 64 hexadecimal digits: printf %s \"$TOKEN\" | sha256sum";
         let digest = |text: &str| hex(text).ok_or(expected);
+        let has_tokens = section.has("token_sha256");
         let token_sha256 = section.list("token_sha256", digest, mistakes);
-        if token_sha256.is_none() && !section.has("token_sha256") {
+        if !has_tokens {
             mistakes.add(
                 &format!("{path}.token_sha256"),
                 "is missing; it is a list, each item the SHA-256 of a token",
@@ -185,7 +179,7 @@ pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes:
         && let Err(wrong) = Callers::new(callers.clone())
     {
         for mistake in wrong {
-            mistakes.add(&format!("callers: {}", mistake.field), mistake.problem);
+            mistakes.add(mistake.field, mistake.problem);
         }
     }
     callers

@@ -63,7 +63,7 @@ pub(crate) fn load(path: &Path, environment: &Environment) -> Result<Settings, V
 
 /// Checks the text of a configuration; relative secret files are looked for in `folder`.
 pub(crate) fn parse(text: &str, folder: &Path, environment: &Environment) -> Result<Settings, Vec<String>> {
-    let table: Table = text.parse().map_err(|error: toml::de::Error| vec![error.to_string()])?;
+    let table: Table = text.parse().map_err(|error| vec![syntax_mistake(text, &error)])?;
     let mut mistakes = Mistakes::default();
     let settings = read(
         Section::root(table),
@@ -74,6 +74,14 @@ pub(crate) fn parse(text: &str, folder: &Path, environment: &Environment) -> Res
         Some(settings) if mistakes.0.is_empty() => Ok(settings),
         _ => Err(mistakes.0),
     }
+}
+
+/// A mistake of syntax and where it is. The line itself may hold a secret and is not repeated.
+fn syntax_mistake(text: &str, error: &toml::de::Error) -> String {
+    let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
+    let line = 1 + before.matches('\n').count();
+    let column = 1 + before.chars().rev().take_while(|character| *character != '\n').count();
+    format!("line {line}, column {column}: {}", error.message().replace('\n', "; "))
 }
 
 fn read(mut root: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes) -> Option<Settings> {
@@ -169,6 +177,7 @@ fn read_keys(mut keys: Section, secrets: &SecretSources<'_>, mistakes: &mut Mist
     );
     let current = keys.required("current", KeyId::parse, mistakes);
     let current_path = keys.path("current");
+    let before = mistakes.0.len();
     let mut codes = keys.section("codes", mistakes);
     let mut ring = Vec::new();
     for (name, value) in codes.take_all() {
@@ -180,6 +189,10 @@ fn read_keys(mut keys: Section, secrets: &SecretSources<'_>, mistakes: &mut Mist
         }
     }
     keys.end(mistakes);
+    if mistakes.0.len() > before {
+        // A key that could not be read is missing from the ring; that is no second mistake.
+        return None;
+    }
     let ring = KeyRing::new(current?, ring)
         .map_err(|error| mistakes.add(&current_path, error.to_string()))
         .ok()?;

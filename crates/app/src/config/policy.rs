@@ -54,10 +54,15 @@ pub(super) fn read(mut section: Section, base: &PolicySettings, mistakes: &mut M
     set(&mut s.send_timeout, section.duration("send_timeout", mistakes));
     set(&mut s.settle_wait, section.duration("settle_wait", mistakes));
     set(&mut s.fault_memory, section.duration("fault_memory", mistakes));
+    let before = mistakes.0.len();
     set(
         &mut s.countries,
         section.list("countries", country, mistakes).map(countries),
     );
+    if mistakes.0.len() > before {
+        // What is wrong with the list was said; that no country is left of it is no second mistake.
+        s.countries = Countries::All;
+    }
     if section.has("retry") {
         let mut retry = section.section("retry", mistakes);
         set(&mut s.retry.tries_max, retry.number("tries_max", mistakes));
@@ -69,12 +74,21 @@ pub(super) fn read(mut section: Section, base: &PolicySettings, mistakes: &mut M
     settings
 }
 
-/// Checks settings as a whole; every mistake carries the path of its section.
-pub(super) fn check(settings: PolicySettings, path: &str, mistakes: &mut Mistakes) -> Option<Policy> {
+/// Checks settings as a whole; every mistake carries the path of its section. Those that `base` has too were said
+/// where it is.
+pub(super) fn check(
+    settings: PolicySettings,
+    base: Option<&PolicySettings>,
+    path: &str,
+    mistakes: &mut Mistakes,
+) -> Option<Policy> {
     match Policy::new(settings) {
         Ok(policy) => Some(policy),
         Err(wrong) => {
-            for mistake in wrong {
+            let said = base
+                .and_then(|base| Policy::new(base.clone()).err())
+                .unwrap_or_default();
+            for mistake in wrong.into_iter().filter(|mistake| !said.contains(mistake)) {
                 mistakes.add(&format!("{path}.{}", mistake.field), mistake.problem);
             }
             None

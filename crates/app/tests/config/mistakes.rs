@@ -351,6 +351,7 @@ async fn broken_toml_is_refused_with_its_position() {
         assert_eq!((ended.code, ended.stdout.as_str()), (BAD, ""));
         let said = &ended.stderr;
         assert!(said.contains(&format!("line {line}, column ")), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
     }
     let twice = Asked::new(&format!("{}\nenvironment = \"twice\"\n[log]\n", right()))
         .check(&[])

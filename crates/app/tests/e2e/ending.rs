@@ -10,7 +10,7 @@ use crate::common::gate::Gate;
 use crate::common::http;
 use crate::common::meta::Meta;
 use crate::common::plan::Plan;
-use crate::common::process::{countersign, run};
+use crate::common::process::{Process, countersign, run};
 use crate::common::serve::Serve;
 use crate::common::wait::soon;
 
@@ -30,6 +30,21 @@ async fn dev_ends_with_0_at_sigterm_and_at_ctrl_c_and_takes_its_profile_away() {
         assert_eq!(after.code, Some(1));
         assert!(after.stderr.contains("no service is known here"), "{after:?}");
     }
+}
+
+#[tokio::test]
+async fn a_signal_at_the_first_word_ends_dev_in_order_too() {
+    let state = tempfile::tempdir().unwrap();
+    let free = "127.0.0.1:0";
+    let mut process =
+        Process::start(countersign(state.path()).args(["dev", "--grpc", free, "--http", free, "--simulator", free]));
+    process
+        .wait_for("the first line", |written| written.stdout.first().cloned())
+        .await;
+    process.signal("TERM");
+    let ended = process.ended().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert!(!state.path().join("countersign/dev.toml").exists());
 }
 
 #[tokio::test]

@@ -182,7 +182,11 @@ impl Walk {
 
         let phone = "+5511987650007";
         self.secrets.add_phone(phone);
-        fail(1, error_answer(401, 190, &format!("token expired for {phone}"), phone));
+        let token = format!("Malformed access token {META_TOKEN} for {phone}");
+        fail(
+            1,
+            error_answer(401, 190, &token, &format!("secret {META_APP_SECRET}, {phone}")),
+        );
         let id = open(&self.client, phone).await.id;
         eventually("that the token is refused", async || {
             (get(&self.client, &id).await.state() == v1::VerificationState::Failed).then_some(())

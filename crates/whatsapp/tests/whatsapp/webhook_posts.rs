@@ -99,6 +99,7 @@ async fn every_code_comes_to_its_step() {
         let again = matches!(step, NextStep::Throttled { .. } | NextStep::Unavailable);
         for code in codes {
             n += 1;
+            intake.wait_a_minute();
             let reference = intake.sent(n).await;
             assert_eq!(
                 intake.post(&post_of(&[failed(&reference, *code)])).await,
