@@ -1,7 +1,7 @@
 //! What callers, webhooks and the loop may ask for. Each use case is short: load, decide, replace, observe.
 //!
 //! Driving adapters call these structs and nothing else. The one loop that loads, decides and replaces is
-//! [`Records::decide`]; no use case writes its own.
+//! `Records::decide`; no use case writes its own.
 
 mod apply_delivery;
 mod cancel;

@@ -190,7 +190,7 @@ impl History {
             let mut tally = tally.lock().unwrap();
             match answer {
                 Ok(answer) => {
-                    oracle.answered_start(answer.view.id, context);
+                    oracle.answered_start(answer.view.id, &context);
                     match answer.outcome {
                         StartOutcome::Opened => tally.opened += 1,
                         StartOutcome::Resent => tally.resent += 1,

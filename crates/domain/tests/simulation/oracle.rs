@@ -401,12 +401,12 @@ impl Oracle {
         assert!(*times <= 2, "6: one delivery reached the provider {times} times");
     }
 
-    pub(crate) fn answered_start(&self, id: VerificationId, context: BTreeMap<String, String>) {
+    pub(crate) fn answered_start(&self, id: VerificationId, context: &BTreeMap<String, String>) {
         let mut state = self.state.lock().unwrap();
         // A repeat, a join and a resend all ask for the same context, or are refused.
         let bound = state.contexts.entry(id.to_string()).or_insert_with(|| context.clone());
         assert_eq!(
-            *bound, context,
+            bound, context,
             "3: answered with a verification bound to something else"
         );
         if !state.opened.contains(&id) {
