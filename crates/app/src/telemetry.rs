@@ -7,7 +7,7 @@ use countersign_domain::delivery::{DeliveryNumber, DeliveryState, ProviderReport
 use countersign_domain::event::Event;
 use countersign_domain::id::Identified;
 use countersign_domain::ports::Observer;
-use countersign_domain::verification::VerificationState;
+use countersign_domain::verification::{EndReason, VerificationState};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -76,8 +76,9 @@ impl Observer for EventLog {
             Event::Ended {
                 subject,
                 state,
+                reason,
                 open_for,
-            } => ended(subject, state, *open_for),
+            } => ended(subject, state, *reason, *open_for),
             Event::DeliveryMoved {
                 subject,
                 delivery,
@@ -108,18 +109,14 @@ impl Observer for EventLog {
     }
 }
 
-fn ended(subject: &Identified, state: &VerificationState, open_for: Duration) {
+fn ended(subject: &Identified, state: &VerificationState, reason: EndReason, open_for: Duration) {
     let Identified {
         app,
         purpose,
         verification,
     } = subject;
-    let reason = match state {
-        VerificationState::Failed { reason, .. } => Some(reason.name()),
-        _ => None,
-    };
-    let open_for_ms = whole_millis(open_for);
-    tracing::info!(%app, %purpose, %verification, state = state.name(), reason, open_for_ms, "verification ended");
+    let (state, reason, open_for_ms) = (state.name(), reason.name(), whole_millis(open_for));
+    tracing::info!(%app, %purpose, %verification, state, reason, open_for_ms, "verification ended");
 }
 
 fn moved(

@@ -7,7 +7,7 @@ use crate::id::{AppId, CallerId, Identified, Purpose, RecipientKey};
 use crate::limit::RuleName;
 use crate::reference::ReferenceError;
 use crate::time::Timestamp;
-use crate::verification::{CheckOutcome, StartOutcome, VerificationState};
+use crate::verification::{CheckOutcome, EndReason, StartOutcome, VerificationState};
 
 /// Something that happened. New facts are new variants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub enum Event {
         subject: Identified,
         /// How it ended.
         state: VerificationState,
+        /// Why.
+        reason: EndReason,
         /// How long it had been open.
         open_for: Duration,
     },

@@ -34,8 +34,22 @@ impl Verification {
         matches!(self.state, VerificationState::Open)
     }
 
-    /// Whether a message of it reached the phone.
-    pub fn reached(&self) -> bool {
+    /// Why it ended; `None` while it is open. An expiry says whether the person had a chance: a message that reached
+    /// the phone later, by late truth, changes the reason and never the state.
+    pub fn end_reason(&self) -> Option<EndReason> {
+        match self.state {
+            VerificationState::Open => None,
+            VerificationState::Approved { .. } => Some(EndReason::CodeCorrect),
+            VerificationState::Expired { .. } if self.reached() => Some(EndReason::NotEntered),
+            VerificationState::Expired { .. } => Some(EndReason::NotConfirmed),
+            VerificationState::Exhausted { .. } => Some(EndReason::GuessesUsedUp),
+            VerificationState::Canceled { by, .. } => Some(EndReason::Canceled(by)),
+            VerificationState::Failed { reason, .. } => Some(EndReason::Failed(reason)),
+            VerificationState::Blocked { .. } => Some(EndReason::BlockedByGuard),
+        }
+    }
+
+    fn reached(&self) -> bool {
         self.deliveries.iter().any(|delivery| delivery.state.reached())
     }
 }
@@ -107,6 +121,43 @@ impl VerificationState {
             Self::Canceled { .. } => "canceled",
             Self::Failed { .. } => "failed",
             Self::Blocked { .. } => "blocked",
+        }
+    }
+}
+
+/// Why a verification ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The right code was given in time.
+    CodeCorrect,
+    /// A message reached the phone and the right code was not given in time.
+    NotEntered,
+    /// The code's life ended with no word that a message reached the phone.
+    NotConfirmed,
+    /// Every guess was wrong.
+    GuessesUsedUp,
+    /// Somebody ended it before its time.
+    Canceled(CanceledBy),
+    /// It could not be delivered.
+    Failed(FailureReason),
+    /// The guard refused to send.
+    BlockedByGuard,
+}
+
+impl EndReason {
+    /// The reason as one word, for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CodeCorrect => "code_correct",
+            Self::NotEntered => "not_entered",
+            Self::NotConfirmed => "not_confirmed",
+            Self::GuessesUsedUp => "guesses_used_up",
+            Self::Canceled(CanceledBy::Caller) => "canceled_by_caller",
+            Self::Canceled(CanceledBy::Person) => "canceled_by_person",
+            Self::Canceled(CanceledBy::Newer) => "superseded",
+            Self::Canceled(CanceledBy::KeyWithdrawn) => "key_withdrawn",
+            Self::Failed(reason) => reason.name(),
+            Self::BlockedByGuard => "blocked_by_guard",
         }
     }
 }

@@ -246,10 +246,14 @@ impl Records {
                 verification: VerificationId::new(&self.rulebook.identity, key, verification.serial, &after.salt.0),
             };
             self.tell_deliveries(known, verification, &subject);
-            if let (true, Some(ended_at)) = (known.is_none_or(Verification::is_open), verification.state.ended_at()) {
+            let was_open = known.is_none_or(Verification::is_open);
+            if let (true, Some(ended_at), Some(reason)) =
+                (was_open, verification.state.ended_at(), verification.end_reason())
+            {
                 self.observer.record(&Event::Ended {
                     subject: subject(),
                     state: verification.state,
+                    reason,
                     open_for: ended_at.since(verification.opened_at),
                 });
             }

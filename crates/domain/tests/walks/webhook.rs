@@ -5,7 +5,7 @@ use countersign_domain::event::IgnoredReport;
 use countersign_domain::id::VerificationId;
 use countersign_domain::reference::ReferenceError;
 use countersign_domain::use_case::{Applied, Error};
-use countersign_domain::verification::{CheckOutcome, VerificationState};
+use countersign_domain::verification::{CheckOutcome, EndReason, VerificationState};
 use countersign_testkit::fixture;
 
 use crate::Walk;
@@ -109,6 +109,20 @@ async fn late_truth_upgrades_what_was_presumed_dropped() {
     assert_eq!(walk.states(id).await, [DeliveryState::Dropped]);
     walk.hears(&DeliveryReport::Delivered).await;
     assert_eq!(walk.states(id).await, [DeliveryState::Delivered]);
+}
+
+#[tokio::test]
+async fn an_expiry_says_whether_the_message_had_reached_the_phone() {
+    for (heard, reason) in [
+        (DeliveryReport::Sent, EndReason::NotConfirmed),
+        (DeliveryReport::Delivered, EndReason::NotEntered),
+    ] {
+        let walk = Walk::new();
+        let id = walk.opened().await;
+        walk.hears(&heard).await;
+        walk.wait(600);
+        assert_eq!(walk.view(id).await.verification.end_reason(), Some(reason));
+    }
 }
 
 #[tokio::test]

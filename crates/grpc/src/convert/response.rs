@@ -4,7 +4,7 @@ use countersign_domain::delivery::{Delivery, DeliveryState, FailureReason, Provi
 use countersign_domain::recipient::{Allowance, VerificationView};
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckAnswer, StartAnswer};
-use countersign_domain::verification::{CanceledBy, CheckOutcome, StartOutcome, Verification, VerificationState};
+use countersign_domain::verification::{CanceledBy, CheckOutcome, EndReason, StartOutcome, VerificationState};
 use prost_types::Timestamp as WireTime;
 
 use crate::v1;
@@ -62,7 +62,7 @@ pub(crate) fn verification(view: &VerificationView) -> v1::Verification {
         app: app.to_string(),
         purpose: purpose.to_string(),
         state: state(&verification.state).into(),
-        reason: reason(verification).into(),
+        reason: reason(verification.end_reason()).into(),
         create_time: Some(time(verification.opened_at)),
         expire_time: Some(time(verification.expires_at)),
         end_time: verification.state.ended_at().map(time),
@@ -85,28 +85,27 @@ fn state(state: &VerificationState) -> v1::VerificationState {
     }
 }
 
-fn reason(verification: &Verification) -> v1::VerificationReason {
-    match verification.state {
-        VerificationState::Open => v1::VerificationReason::Unspecified,
-        VerificationState::Approved { .. } => v1::VerificationReason::CodeCorrect,
-        VerificationState::Expired { .. } if verification.reached() => v1::VerificationReason::NotEntered,
-        VerificationState::Expired { .. } => v1::VerificationReason::NotConfirmed,
-        VerificationState::Exhausted { .. } => v1::VerificationReason::GuessesUsedUp,
-        VerificationState::Canceled { by, .. } => match by {
-            CanceledBy::Caller => v1::VerificationReason::CanceledByCaller,
-            CanceledBy::Person => v1::VerificationReason::CanceledByPerson,
-            CanceledBy::Newer => v1::VerificationReason::Superseded,
-            CanceledBy::KeyWithdrawn => v1::VerificationReason::KeyWithdrawn,
-        },
-        VerificationState::Failed { reason, .. } => match reason {
-            FailureReason::Undeliverable => v1::VerificationReason::Undeliverable,
-            FailureReason::Misconfigured => v1::VerificationReason::Misconfigured,
-            FailureReason::Throttled => v1::VerificationReason::Throttled,
-            FailureReason::ProviderUnavailable => v1::VerificationReason::ProviderUnavailable,
-            FailureReason::TooLate => v1::VerificationReason::SentTooLate,
-            FailureReason::Superseded => v1::VerificationReason::Superseded,
-        },
-        VerificationState::Blocked { .. } => v1::VerificationReason::BlockedByGuard,
+fn reason(reason: Option<EndReason>) -> v1::VerificationReason {
+    let Some(reason) = reason else {
+        return v1::VerificationReason::Unspecified;
+    };
+    match reason {
+        EndReason::CodeCorrect => v1::VerificationReason::CodeCorrect,
+        EndReason::NotEntered => v1::VerificationReason::NotEntered,
+        EndReason::NotConfirmed => v1::VerificationReason::NotConfirmed,
+        EndReason::GuessesUsedUp => v1::VerificationReason::GuessesUsedUp,
+        EndReason::Canceled(CanceledBy::Caller) => v1::VerificationReason::CanceledByCaller,
+        EndReason::Canceled(CanceledBy::Person) => v1::VerificationReason::CanceledByPerson,
+        EndReason::Canceled(CanceledBy::Newer) | EndReason::Failed(FailureReason::Superseded) => {
+            v1::VerificationReason::Superseded
+        }
+        EndReason::Canceled(CanceledBy::KeyWithdrawn) => v1::VerificationReason::KeyWithdrawn,
+        EndReason::Failed(FailureReason::Undeliverable) => v1::VerificationReason::Undeliverable,
+        EndReason::Failed(FailureReason::Misconfigured) => v1::VerificationReason::Misconfigured,
+        EndReason::Failed(FailureReason::Throttled) => v1::VerificationReason::Throttled,
+        EndReason::Failed(FailureReason::ProviderUnavailable) => v1::VerificationReason::ProviderUnavailable,
+        EndReason::Failed(FailureReason::TooLate) => v1::VerificationReason::SentTooLate,
+        EndReason::BlockedByGuard => v1::VerificationReason::BlockedByGuard,
     }
 }
 
@@ -200,6 +199,7 @@ mod tests {
     use countersign_domain::code::{Alphabet, CodeRecipe};
     use countersign_domain::key::KeyId;
     use countersign_domain::template::Language;
+    use countersign_domain::verification::Verification;
 
     use super::*;
 
@@ -243,8 +243,14 @@ mod tests {
     #[test]
     fn an_expiry_says_whether_a_message_had_arrived() {
         let expired = VerificationState::Expired { at: Timestamp::EPOCH };
-        assert_eq!(reason(&ended(expired, true)), v1::VerificationReason::NotEntered);
-        assert_eq!(reason(&ended(expired, false)), v1::VerificationReason::NotConfirmed);
+        assert_eq!(
+            reason(ended(expired, true).end_reason()),
+            v1::VerificationReason::NotEntered
+        );
+        assert_eq!(
+            reason(ended(expired, false).end_reason()),
+            v1::VerificationReason::NotConfirmed
+        );
     }
 
     #[test]
@@ -261,7 +267,7 @@ mod tests {
         let at = Timestamp::EPOCH;
         let said: BTreeSet<i32> = all
             .iter()
-            .map(|&reason| super::reason(&ended(VerificationState::Failed { at, reason }, false)).into())
+            .map(|&reason| super::reason(ended(VerificationState::Failed { at, reason }, false).end_reason()).into())
             .collect();
         assert_eq!(said.len(), all.len());
     }
