@@ -27,7 +27,7 @@ use crate::ports::{
 };
 use crate::recipient::Recipient;
 
-pub use apply_delivery::{Applied, ApplyDelivery};
+pub use apply_delivery::{Applied, ApplyDelivery, RecipientReports, ReportedDelivery};
 pub use cancel::Cancel;
 pub use check::{Check, CheckAnswer, CheckRequest};
 pub use dispatch::Dispatch;

@@ -13,7 +13,7 @@ use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
 use countersign_domain::ports::{Clock, Courier, Errand, LimitStore, RecipientStore};
 use countersign_domain::request::RequestId;
-use countersign_domain::use_case::{CheckRequest, Ports, StartRequest, UseCases, VerificationName};
+use countersign_domain::use_case::{CheckRequest, Ports, ReportedDelivery, StartRequest, UseCases, VerificationName};
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_memory::feed::MemoryFeed;
 use countersign_store_memory::limits::MemoryLimits;
@@ -266,7 +266,22 @@ impl History {
         });
     }
 
+    /// One post about up to three messages, or up to three times about one.
     fn webhook(&mut self, instance: usize) {
+        let said = self.rng.random_range(1..=3);
+        let post = (0..said).map(|_| self.report()).collect();
+        let use_case = Arc::clone(&self.instances[instance].use_cases.apply_delivery);
+        let tally = Arc::clone(&self.tally);
+        self.schedule.spawn(instance, Actor::Webhook, async move {
+            for reports in use_case.by_recipient(post) {
+                if use_case.execute(&reports).await.is_ok() {
+                    tally.lock().unwrap().webhooks_applied += 1;
+                }
+            }
+        });
+    }
+
+    fn report(&mut self) -> ReportedDelivery {
         let rng = &mut self.rng;
         let reference = self.world.oracle.reference(|count| rng.random_range(0..count));
         let report = match self.rng.random_range(0..8) {
@@ -282,13 +297,7 @@ impl History {
                 report: ProviderReport::new(131_026, "simulated", ""),
             },
         };
-        let use_case = Arc::clone(&self.instances[instance].use_cases.apply_delivery);
-        let tally = Arc::clone(&self.tally);
-        self.schedule.spawn(instance, Actor::Webhook, async move {
-            if use_case.execute(reference.as_deref(), &report).await.is_ok() {
-                tally.lock().unwrap().webhooks_applied += 1;
-            }
-        });
+        ReportedDelivery { reference, report }
     }
 
     fn run_errands(&mut self, instance: usize) {

@@ -157,12 +157,7 @@ async fn a_failure_of_a_replaced_message_makes_no_new_one() {
         step: NextStep::Unavailable,
         report: ProviderReport::new(1, "", ""),
     };
-    walk.house
-        .use_cases
-        .apply_delivery
-        .execute(Some(&first), &report)
-        .await
-        .unwrap();
+    walk.hears_of(Some(&first), &report).await;
     walk.wait(30);
     walk.wake().await;
     assert_eq!(walk.house.messenger.sent().len(), 2);
@@ -178,12 +173,7 @@ async fn one_start_makes_at_most_three_messages_the_provider_took() {
     };
     for _ in 0..10 {
         let newest = walk.house.messenger.sent().last().unwrap().reference.clone();
-        walk.house
-            .use_cases
-            .apply_delivery
-            .execute(Some(&newest), &report)
-            .await
-            .unwrap();
+        walk.hears_of(Some(&newest), &report).await;
         walk.wait(30);
         walk.wake().await;
     }

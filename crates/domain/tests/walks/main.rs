@@ -2,6 +2,8 @@
 
 mod adverse;
 mod check;
+mod post_order;
+mod posts;
 mod send;
 mod start;
 mod webhook;
@@ -11,11 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::code::Guess;
+use countersign_domain::delivery::DeliveryReport;
 use countersign_domain::id::{ShardCount, VerificationId};
 use countersign_domain::policy::{Policy, PolicySettings};
 use countersign_domain::recipient::VerificationView;
 use countersign_domain::request::RequestId;
-use countersign_domain::use_case::{CheckAnswer, CheckRequest, Error, StartAnswer, StartRequest, VerificationName};
+use countersign_domain::use_case::{
+    Applied, CheckAnswer, CheckRequest, Error, ReportedDelivery, StartAnswer, StartRequest, VerificationName,
+};
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_memory::feed::MemoryFeed;
 use countersign_store_memory::limits::MemoryLimits;
@@ -119,6 +124,29 @@ impl Walk {
             .execute(&fixture::caller(), &VerificationName::Id(id))
             .await
             .expect("readable")
+    }
+
+    /// Hears a post, recipient by recipient.
+    async fn hears_post(&self, post: Vec<ReportedDelivery>) -> Vec<Result<Vec<Applied>, Error>> {
+        let apply = &self.house.use_cases.apply_delivery;
+        let mut applied = Vec::new();
+        for reports in apply.by_recipient(post) {
+            applied.push(apply.execute(&reports).await);
+        }
+        applied
+    }
+
+    /// Hears a post that says one thing.
+    async fn hears_of(&self, reference: Option<&str>, report: &DeliveryReport) -> Applied {
+        let post = vec![ReportedDelivery {
+            reference: reference.map(str::to_owned),
+            report: report.clone(),
+        }];
+        let applied = self.hears_post(post).await.pop().expect("one recipient, or nobody");
+        let [applied] = applied.expect("the store is there")[..] else {
+            panic!("one report has one answer");
+        };
+        applied
     }
 
     fn wait(&self, seconds: u64) {

@@ -22,13 +22,7 @@ impl Walk {
     }
 
     async fn hears(&self, report: &DeliveryReport) -> Applied {
-        let reference = self.reference();
-        self.house
-            .use_cases
-            .apply_delivery
-            .execute(Some(&reference), report)
-            .await
-            .expect("the store is there")
+        self.hears_of(Some(&self.reference()), report).await
     }
 
     async fn states(&self, id: VerificationId) -> Vec<DeliveryState> {
@@ -187,7 +181,6 @@ async fn a_fault_told_by_webhook_refuses_new_starts() {
 async fn foreign_unknown_and_forged_references_are_ignored() {
     let walk = Walk::new();
     walk.opened().await;
-    let apply = &walk.house.use_cases.apply_delivery;
     let forged = walk.reference().replace(".1.", ".2.");
     let unknown = fixture::reference(1);
     let cases = [
@@ -200,7 +193,7 @@ async fn foreign_unknown_and_forged_references_are_ignored() {
         (Some(unknown.as_str()), IgnoredReport::Forgotten),
     ];
     for (reference, why) in cases {
-        let applied = apply.execute(reference, &DeliveryReport::Read).await.unwrap();
+        let applied = walk.hears_of(reference, &DeliveryReport::Read).await;
         assert_eq!(applied, Applied::Ignored(why), "{reference:?}");
     }
 }

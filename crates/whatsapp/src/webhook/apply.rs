@@ -1,14 +1,13 @@
 //! Handing the statuses of a post to the use case. Kept out: everything it decides.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use countersign_domain::delivery::DeliveryReport;
-use countersign_domain::use_case::{Applied, ApplyDelivery};
+use countersign_domain::use_case::{Applied, ApplyDelivery, RecipientReports, ReportedDelivery};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use crate::webhook::parse::{Post, Status};
+use crate::webhook::parse::Post;
 
 /// Applies posts.
 pub(super) struct Applier {
@@ -37,8 +36,9 @@ impl Applier {
         }
     }
 
-    /// Applies every status, some at once; those with the same reference one after the other, in the order they came.
-    /// One that fails does not keep the others from being applied. When this is given up, what runs is stopped.
+    /// Applies every status: those of one recipient together, some recipients at once, so that they share the way to
+    /// the store. One that fails does not keep the others from being applied. When this is given up, what runs is
+    /// stopped.
     pub(super) async fn apply(&self, post: Post) -> IntakeReport {
         for error in &post.account_errors {
             tracing::warn!(
@@ -53,15 +53,16 @@ impl Applier {
             ..IntakeReport::default()
         };
         let mut running = JoinSet::new();
-        for (reference, reports) in by_reference(post.statuses) {
+        post.statuses.iter().for_each(log_failure);
+        for reports in self.apply_delivery.by_recipient(post.statuses) {
             if running.len() >= self.at_once
                 && let Some(done) = running.join_next().await
             {
                 // A task that panicked recorded an unknown part of its statuses.
                 report.add(&done.unwrap_or(IntakeReport::ONE_FAILED));
             }
-            let group = in_order(Arc::clone(&self.apply_delivery), reference, reports);
-            running.spawn(group.in_current_span());
+            let applied = together(Arc::clone(&self.apply_delivery), reports);
+            running.spawn(applied.in_current_span());
         }
         while let Some(done) = running.join_next().await {
             report.add(&done.unwrap_or(IntakeReport::ONE_FAILED));
@@ -115,37 +116,33 @@ impl IntakeReport {
     }
 }
 
-fn by_reference(statuses: Vec<Status>) -> BTreeMap<Option<String>, Vec<DeliveryReport>> {
-    let mut groups = BTreeMap::<_, Vec<_>>::new();
-    for Status { reference, report } in statuses {
-        groups.entry(reference).or_default().push(report);
+fn log_failure(status: &ReportedDelivery) {
+    if let DeliveryReport::Failed { step, report } = &status.report {
+        tracing::info!(
+            ?step,
+            code = report.code,
+            title = report.title,
+            "message failed, says a webhook"
+        );
     }
-    groups
 }
 
-async fn in_order(
-    apply_delivery: Arc<ApplyDelivery>,
-    reference: Option<String>,
-    reports: Vec<DeliveryReport>,
-) -> IntakeReport {
+async fn together(apply_delivery: Arc<ApplyDelivery>, reports: RecipientReports) -> IntakeReport {
     let mut done = IntakeReport::default();
-    for report in reports {
-        if let DeliveryReport::Failed { step, report } = &report {
-            tracing::info!(
-                ?step,
-                code = report.code,
-                title = report.title,
-                "message failed, says a webhook"
-            );
-        }
-        match apply_delivery.execute(reference.as_deref(), &report).await {
-            Ok(Applied::Moved) => done.moved += 1,
-            Ok(Applied::Ignored(_)) => done.ignored += 1,
-            Err(error) => {
-                // Also a record that cannot be read: during a change of versions another instance may be able to.
-                tracing::warn!(error = &error as &dyn std::error::Error, "a status was not recorded");
-                done.failed += 1;
+    match apply_delivery.execute(&reports).await {
+        Ok(applied) => {
+            for applied in applied {
+                match applied {
+                    Applied::Moved => done.moved += 1,
+                    Applied::Ignored(_) => done.ignored += 1,
+                }
             }
+        }
+        Err(error) => {
+            // Also a record that cannot be read: during a change of versions another instance may be able to.
+            let (error, statuses) = (&error as &dyn std::error::Error, reports.count());
+            tracing::warn!(error, statuses, "statuses of a recipient were not recorded");
+            done.failed += reports.count();
         }
     }
     done

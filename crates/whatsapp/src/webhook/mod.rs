@@ -45,8 +45,8 @@ pub struct WebhookConfig {
     /// How many posts are read and applied at once, 1 to 1,024; more wait for a place. Each may hold 3 MiB.
     /// Default: 64.
     pub posts_max: usize,
-    /// How many statuses of one post are applied at once, 1 to 256. Default: 16.
-    pub statuses_at_once: usize,
+    /// How many recipients of one post have their statuses applied at once, 1 to 256. Default: 16.
+    pub recipients_at_once: usize,
     /// How long a post may take to find a place and to arrive, 1 to 60 s. Default: 10 s.
     pub read_timeout: Duration,
     /// How long applying a post may take before Meta is asked to repeat it, 1 to 60 s. Default: 20 s.
@@ -61,7 +61,7 @@ impl Default for WebhookConfig {
             verify_token: Secret::new(""),
             app_secrets: Vec::new(),
             posts_max: 64,
-            statuses_at_once: 16,
+            recipients_at_once: 16,
             read_timeout: Duration::from_secs(10),
             apply_timeout: Duration::from_secs(20),
         }
@@ -76,7 +76,7 @@ impl WebhookConfig {
             verify_token,
             app_secrets,
             posts_max,
-            statuses_at_once,
+            recipients_at_once,
             read_timeout,
             apply_timeout,
         } = self;
@@ -100,8 +100,8 @@ impl WebhookConfig {
         if !(1..=1024).contains(posts_max) {
             mistakes.add("posts_max", "must be 1 to 1024");
         }
-        if !(1..=256).contains(statuses_at_once) {
-            mistakes.add("statuses_at_once", "must be 1 to 256");
+        if !(1..=256).contains(recipients_at_once) {
+            mistakes.add("recipients_at_once", "must be 1 to 256");
         }
         let seconds = Duration::from_secs(1)..=Duration::from_secs(60);
         for (field, value) in [("read_timeout", read_timeout), ("apply_timeout", apply_timeout)] {
@@ -120,7 +120,7 @@ pub fn router(config: &WebhookConfig, apply_delivery: Arc<ApplyDelivery>) -> Res
     let intake = Intake {
         verify_token: config.verify_token.clone(),
         verifier: Verifier::new(&config.app_secrets),
-        applier: Applier::new(apply_delivery, config.statuses_at_once),
+        applier: Applier::new(apply_delivery, config.recipients_at_once),
         places: Semaphore::new(config.posts_max),
         read_timeout: config.read_timeout,
         apply_timeout: config.apply_timeout,

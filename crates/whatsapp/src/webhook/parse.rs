@@ -4,6 +4,7 @@
 //! its own (Meta: webhooks reference, messages). Phone numbers and message ids are not even read.
 
 use countersign_domain::delivery::{DeliveryReport, NextStep, ProviderReport};
+use countersign_domain::use_case::ReportedDelivery;
 use serde_json::Value;
 
 use crate::errors;
@@ -15,22 +16,13 @@ use crate::webhook::signature::Verified;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Post {
     /// The statuses that can be applied, in the order they came.
-    pub(super) statuses: Vec<Status>,
+    pub(super) statuses: Vec<ReportedDelivery>,
     /// How many statuses are of a kind that moves nothing, such as `played`.
     pub(super) ignored: usize,
     /// How many statuses could not be read.
     pub(super) skipped: usize,
     /// What Meta says about the account rather than about a message.
     pub(super) account_errors: Vec<ProviderReport>,
-}
-
-/// What one status says about one message.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Status {
-    /// The reference the message carried, if the status has one.
-    pub(super) reference: Option<String>,
-    /// What became of the message.
-    pub(super) report: DeliveryReport,
 }
 
 /// Reads a post. Never fails: what is no JSON says nothing.
@@ -64,7 +56,7 @@ fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 }
 
 enum Read {
-    Status(Status),
+    Status(ReportedDelivery),
     Ignored,
     Skipped,
 }
@@ -83,7 +75,7 @@ fn read(status: &Value) -> Read {
         Some(Value::String(reference)) => Some(reference.clone()),
         Some(_) => return Read::Skipped,
     };
-    Read::Status(Status { reference, report })
+    Read::Status(ReportedDelivery { reference, report })
 }
 
 /// A failure after the provider had accepted the message.
@@ -128,7 +120,7 @@ mod tests {
                 };
                 assert_eq!(
                     post.statuses,
-                    [Status {
+                    [ReportedDelivery {
                         reference: None,
                         report
                     }],
@@ -151,7 +143,7 @@ mod tests {
         ] {
             let post = with_statuses(&json!([{"status": "failed", "errors": errors}]));
             let [
-                Status {
+                ReportedDelivery {
                     report: DeliveryReport::Failed { step, .. },
                     ..
                 },
@@ -175,7 +167,7 @@ mod tests {
             let error = json!({"code": 131_026, "title": "no", "message": "no", "error_data": data});
             let post = with_statuses(&json!([{"status": "failed", "errors": [error]}]));
             let [
-                Status {
+                ReportedDelivery {
                     report: DeliveryReport::Failed { report, .. },
                     ..
                 },

@@ -81,12 +81,16 @@ impl Intake {
         sent.last().expect("sent").reference.clone()
     }
 
+    /// Where the record of the `n`-th phone is.
+    pub(crate) fn key(&self, n: u32) -> RecipientKey {
+        let identity = &self.house.rulebook.identity;
+        let phone = fixture::phone_number(n);
+        RecipientKey::derive(identity, &fixture::app_id(), &fixture::purpose(), &phone)
+    }
+
     /// The deliveries of the `n`-th phone.
     pub(crate) fn deliveries(&self, n: u32) -> Vec<Delivery> {
-        let rulebook = &self.house.rulebook;
-        let (app, purpose) = (fixture::app_id(), fixture::purpose());
-        let key = RecipientKey::derive(&rulebook.identity, &app, &purpose, &fixture::phone_number(n));
-        let stored = self.store.read(key).expect("a record");
+        let stored = self.store.read(self.key(n)).expect("a record");
         stored
             .recipient
             .verifications
@@ -124,6 +128,9 @@ pub(crate) struct TinyStore {
     pub(crate) is_down: AtomicBool,
     pub(crate) hangs: AtomicBool,
     pub(crate) loads: AtomicUsize,
+    pub(crate) replaces: AtomicUsize,
+    /// One record that cannot be written.
+    pub(crate) stuck: Mutex<Option<RecipientKey>>,
 }
 
 impl TinyStore {
@@ -158,7 +165,11 @@ impl RecipientStore for TinyStore {
         new: &Recipient,
         _now: Timestamp,
     ) -> Result<Replaced, StoreError> {
+        self.replaces.fetch_add(1, Ordering::SeqCst);
         self.up()?;
+        if *self.stuck.lock().unwrap_or_else(PoisonError::into_inner) == Some(key) {
+            return Err(StoreError::Unavailable("stuck".into()));
+        }
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let there = records.get(&key);
         if there.map(|it| it.version) != seen {

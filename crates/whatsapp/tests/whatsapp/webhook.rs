@@ -269,7 +269,7 @@ fn every_mistake_of_a_configuration_is_named() {
         verify_token: Secret::new("  "),
         app_secrets: vec![Secret::new("good"), Secret::new("")],
         posts_max: 0,
-        statuses_at_once: 1_000,
+        recipients_at_once: 1_000,
         read_timeout: Duration::ZERO,
         apply_timeout: Duration::from_secs(61),
     };

@@ -142,6 +142,56 @@ async fn a_thousand_statuses_in_one_post_are_all_applied() {
     assert!(events.iter().all(|event| *event == stale));
 }
 
+/// Statuses of two phones in any order, and what is not ours or not understood between them.
+fn mixed(one: &str, two: &str) -> Value {
+    post_of(&[
+        status("sent", one),
+        status("delivered", "somebody else's"),
+        status("sent", two),
+        json!({"status": "read"}),
+        status("read", one),
+        json!({"status": 7}),
+        failed(two, 131_026),
+        status("played", one),
+        status("delivered", one),
+        status("delivered", two),
+    ])
+}
+
+#[tokio::test]
+async fn the_statuses_of_one_recipient_cost_one_load_and_one_replace() {
+    let intake = Intake::new();
+    let post = mixed(&intake.sent(1).await, &intake.sent(2).await);
+    let cost = || {
+        let counters = [&intake.store.loads, &intake.store.replaces];
+        counters.map(|it| it.swap(0, Ordering::SeqCst))
+    };
+    cost();
+    assert_eq!(intake.post(&post).await, StatusCode::OK);
+    assert_eq!(cost(), [2, 2]);
+    assert_eq!(intake.deliveries(1)[0].state, DeliveryState::Read);
+    let second = &intake.deliveries(2)[0];
+    assert_eq!(second.state, DeliveryState::Delivered);
+    assert!(second.report.is_some(), "the failure came first");
+
+    assert_eq!(intake.post(&post).await, StatusCode::OK);
+    assert_eq!(cost(), [2, 0], "a repeat is read and not written");
+}
+
+#[tokio::test]
+async fn one_record_that_cannot_be_written_makes_meta_repeat_and_costs_no_other() {
+    let intake = Intake::new();
+    let post = mixed(&intake.sent(1).await, &intake.sent(2).await);
+    let stuck = |key| *intake.store.stuck.lock().expect("nobody panicked") = key;
+    stuck(Some(intake.key(1)));
+    assert_eq!(intake.post(&post).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(intake.deliveries(1)[0].state, DeliveryState::Accepted);
+    assert_eq!(intake.deliveries(2)[0].state, DeliveryState::Delivered);
+    stuck(None);
+    assert_eq!(intake.post(&post).await, StatusCode::OK);
+    assert_eq!(intake.deliveries(1)[0].state, DeliveryState::Read);
+}
+
 #[tokio::test]
 async fn what_is_not_understood_is_acknowledged() {
     let intake = Intake::new();
