@@ -23,4 +23,5 @@ pub mod messenger;
 pub mod numbering;
 pub mod random;
 pub mod recorder;
+pub mod redis_server;
 mod sync;
