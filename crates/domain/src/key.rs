@@ -8,7 +8,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use thiserror::Error;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// How many bytes a secret key has.
 pub const KEY_BYTES: usize = 32;
@@ -80,6 +80,12 @@ impl KeyRing {
         &self.current
     }
 
+    /// The name of each key with eight bytes that tell it from every other and from which nothing follows about it.
+    /// For stores, so that an instance with another key under the same name is found out.
+    pub fn fingerprints(&self) -> impl Iterator<Item = (&KeyId, [u8; 8])> {
+        self.keys.iter().map(|(id, key)| (id, fingerprint(key)))
+    }
+
     /// Whether the ring holds the key of that name.
     pub(crate) fn holds(&self, id: &KeyId) -> bool {
         self.keys.contains_key(id)
@@ -114,10 +120,25 @@ impl Identity {
         Self(key)
     }
 
+    /// Eight bytes that tell this key from every other and from which nothing follows about it.
+    pub fn fingerprint(&self) -> [u8; 8] {
+        fingerprint(&self.0)
+    }
+
+    /// A key for an adapter that has to seal what it keeps; other labels give other keys, and none leads back to this
+    /// one.
+    pub fn derive_key(&self, label: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        Zeroizing::new(self.digest("countersign derived key v1", &[label.as_bytes()]))
+    }
+
     /// Authenticates `fields` under a `label` that no other use shares.
     pub(crate) fn digest(&self, label: &str, fields: &[&[u8]]) -> [u8; 32] {
         digest(&self.0, label, fields)
     }
+}
+
+fn fingerprint(key: &SecretKey) -> [u8; 8] {
+    truncated(digest(key, "countersign fingerprint v1", &[]))
 }
 
 /// HMAC-SHA-256 of the label and the fields, each preceded by its length as four big-endian bytes.

@@ -1,0 +1,95 @@
+//! The record of a recipient as bytes.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0–7 | the version: 64 random bits, drawn by whoever writes |
+//! | 8 | the format: [`FORMAT`] |
+//! | 9– | the recipient, as [`stored::StoredRecipient`] in postcard |
+//!
+//! Versions are random and not counted, because a counter that an asynchronous failover or a restored backup sets back
+//! gives the same version twice, and then a slow writer overwrites what it never saw (docs/adr/0012).
+//!
+//! The phone in it is sealed ([`seal`]), everything else is neither secret nor about a person.
+//!
+//! To change the format: add a variant at the end of an enum, or a new format number beside this one. A reader knows
+//! every format since the first; a writer writes the newest only after every instance can read it.
+
+mod convert;
+pub(crate) mod seal;
+mod stored;
+mod variants;
+
+use countersign_domain::id::RecipientKey;
+use countersign_domain::ports::{StoreError, Stored, Version};
+use countersign_domain::recipient::Recipient;
+use thiserror::Error;
+
+use seal::Sealer;
+use stored::StoredRecipient;
+
+/// The format this code writes.
+const FORMAT: u8 = 1;
+/// Where the body begins.
+const BODY: usize = 9;
+
+/// Why a record cannot be read. Never says what is in it.
+#[derive(Debug, Error)]
+enum RecordError {
+    #[error("it has {0} bytes, fewer than its head")]
+    TooShort(usize),
+    #[error("its format is {0}, and this version of Countersign knows formats up to {FORMAT}; is a newer one running?")]
+    Format(u8),
+    #[error("its body cannot be read: {0}")]
+    Body(#[from] postcard::Error),
+    #[error("its {0} is not one")]
+    Value(&'static str),
+    #[error("its phone was sealed with another identity key, or for another recipient")]
+    Sealed,
+}
+
+/// Writes a record.
+pub(crate) fn write(sealer: &Sealer, key: RecipientKey, version: Version, recipient: &Recipient) -> Vec<u8> {
+    let head = version.0.to_be_bytes();
+    let mut bytes = Vec::with_capacity(256);
+    bytes.extend_from_slice(&head);
+    bytes.push(FORMAT);
+    let phone = recipient.phone.as_ref().map(|phone| sealer.seal(key, version, phone));
+    let stored = StoredRecipient::of(recipient, phone);
+    #[expect(
+        clippy::expect_used,
+        reason = "a vector takes everything, and no type here can refuse"
+    )]
+    let bytes = postcard::to_extend(&stored, bytes).expect("a record can always be written");
+    bytes
+}
+
+/// Reads a record.
+pub(crate) fn read(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, StoreError> {
+    parse(sealer, key, bytes).map_err(|error| StoreError::Corrupt(error.into()))
+}
+
+fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, RecordError> {
+    let (head, body) = bytes.split_at_checked(BODY).ok_or(RecordError::TooShort(bytes.len()))?;
+    let (head, format) = (&head[..8], head[8]);
+    if format != FORMAT {
+        return Err(RecordError::Format(format));
+    }
+    let mut version = [0; 8];
+    version.copy_from_slice(head);
+    let version = Version(u64::from_be_bytes(version));
+    let (stored, rest): (StoredRecipient<'_>, _) = postcard::take_from_bytes(body)?;
+    if !rest.is_empty() {
+        return Err(RecordError::Value("end"));
+    }
+    let phone = match stored.phone {
+        Some(phone) => Some(sealer.open(key, version, phone).ok_or(RecordError::Sealed)?),
+        None => None,
+    };
+    Ok(Stored {
+        version,
+        recipient: stored.into_recipient(phone)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

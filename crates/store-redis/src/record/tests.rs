@@ -1,0 +1,74 @@
+//! The bytes of a record: what is written stays readable, and what is not a record is refused.
+
+use countersign_domain::id::RecipientKey;
+use countersign_domain::ports::{StoreError, Version};
+use countersign_testkit::fixture::recipient_with_everything;
+use zeroize::Zeroizing;
+
+use super::seal::Sealer;
+use super::{BODY, FORMAT, read, write};
+
+const KEY: RecipientKey = RecipientKey::from_bytes([0x5a; 16]);
+const VERSION: Version = Version(0x0102_0304_0506_0708);
+
+/// What format 1 made of the fixture when it was new. A difference means that instances of two versions, which run side
+/// by side during a roll-out, do not understand each other.
+const GOLDEN: &str = include_str!("golden_1.hex");
+
+fn sealer() -> Sealer {
+    Sealer::new(&Zeroizing::new([7; 32]))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let line = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(String::new(), |line, byte| line + &format!("{byte:02x}"))
+    };
+    bytes.chunks(50).map(|bytes| line(bytes) + "\n").collect()
+}
+
+#[test]
+fn format_1_is_what_it_was_when_it_was_new() {
+    let written = write(&sealer(), KEY, VERSION, &recipient_with_everything());
+    assert_eq!(hex(&written), GOLDEN);
+}
+
+#[test]
+fn a_record_comes_back_with_its_version() {
+    let everything = recipient_with_everything();
+    let stored = read(&sealer(), KEY, &write(&sealer(), KEY, VERSION, &everything)).unwrap();
+    assert_eq!((stored.version, stored.recipient), (VERSION, everything));
+}
+
+#[test]
+fn neither_a_cut_record_nor_a_longer_one_nor_another_format_is_read() {
+    let written = write(&sealer(), KEY, VERSION, &recipient_with_everything());
+    for length in [0, 1, BODY - 1, BODY, BODY + 10, written.len() - 1] {
+        assert_corrupt(&written[..length]);
+    }
+    assert_corrupt(&[&written[..], &[0]].concat());
+    let mut newer = written;
+    newer[8] = FORMAT + 1;
+    assert_corrupt(&newer);
+}
+
+#[test]
+fn the_error_says_nothing_of_what_is_in_the_record() {
+    let mut written = write(&sealer(), KEY, VERSION, &recipient_with_everything());
+    let app = countersign_testkit::fixture::app_id();
+    let place = written
+        .windows(app.as_str().len())
+        .position(|it| it == app.as_str().as_bytes())
+        .unwrap();
+    written[place] = b'!';
+    let Err(StoreError::Corrupt(cause)) = read(&sealer(), KEY, &written) else {
+        panic!("an app that is no slug was read");
+    };
+    assert_eq!(cause.to_string(), "its app is not one");
+}
+
+#[track_caller]
+fn assert_corrupt(bytes: &[u8]) {
+    assert!(matches!(read(&sealer(), KEY, bytes), Err(StoreError::Corrupt(_))));
+}
