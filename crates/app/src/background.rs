@@ -88,13 +88,19 @@ pub(crate) async fn wake_recipients(dispatch: Arc<Dispatch>, shards: ShardCount,
         under_way: BTreeSet::new(),
         resting: BTreeMap::new(),
     };
+    let mut away = false;
     loop {
-        let wait = match rounds.next(&stop).await {
+        let round = rounds.next(&stop).await;
+        let was_away = std::mem::replace(&mut away, round.is_err());
+        let wait = match round {
             Ok(0) => IDLE_WAIT,
             Ok(_) => Duration::ZERO,
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the store cannot say who is due");
+                // Said once: whoever watches the store says the rest.
+                if !was_away {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the store cannot say who is due");
+                }
                 AWAY_WAIT
             }
         };

@@ -20,7 +20,7 @@ use countersign_whatsapp::{Config as WhatsappConfig, Secret, Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::DevArgs;
-use crate::config::{LogFormat, Settings};
+use crate::config::{LogFormat, Settings, StoreSettings};
 use crate::environment::Environment;
 use crate::profile::Profile;
 use crate::serve::stop_signal;
@@ -157,6 +157,7 @@ fn settings(
         http_address: args.http,
         log_format: LogFormat::Text,
         shutdown_grace: Duration::from_secs(10),
+        store: StoreSettings::Memory,
         shards: ShardCount::DEFAULT,
         rulebook: rulebook(app.clone(), languages)?,
         callers: vec![caller],

@@ -13,6 +13,7 @@ mod http;
 mod profile;
 mod serve;
 mod service;
+mod stores;
 mod system;
 mod telemetry;
 

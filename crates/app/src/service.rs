@@ -5,14 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::id::ShardCount;
-use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore};
 use countersign_domain::use_case::{Ports, UseCases};
 use countersign_grpc::{Callers, Config as GrpcConfig, Server};
 use countersign_monitor::Readiness;
 use countersign_numbering::WorldNumbering;
-use countersign_store_memory::feed::MemoryFeed;
-use countersign_store_memory::limits::MemoryLimits;
-use countersign_store_memory::recipients::MemoryStore;
 use countersign_whatsapp::CloudApi;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -21,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::background::{self, Errands};
 use crate::config::Settings;
+use crate::stores::{STORE, StoreWatch, Stores};
 use crate::system::{SystemClock, SystemRandom};
 use crate::telemetry::EventLog;
 
@@ -36,6 +33,13 @@ pub(crate) enum StartError {
         address: SocketAddr,
         source: std::io::Error,
     },
+    /// The Redis server does not fit.
+    #[error("the Redis server at {address} does not fit:\n  {refusals}")]
+    StoreRefused {
+        address: String,
+        /// One line each.
+        refusals: String,
+    },
     /// The adapters' own configuration does not hold together.
     #[error("{0}")]
     Misconfigured(String),
@@ -50,6 +54,7 @@ pub(crate) struct Service {
     readiness: Readiness,
     use_cases: UseCases,
     errands: Errands,
+    store_watch: Option<StoreWatch>,
     shards: ShardCount,
     grace: Duration,
 }
@@ -59,7 +64,8 @@ impl Service {
     pub(crate) async fn bind(settings: Settings) -> Result<Self, StartError> {
         let grpc_listener = listen(settings.grpc_address).await?;
         let http_listener = listen(settings.http_address).await?;
-        let stores = Stores::in_memory(settings.shards);
+        let rulebook = Arc::new(settings.rulebook);
+        let stores = Stores::open(&settings.store, settings.shards, &rulebook.identity, &rulebook.keys).await?;
         let (courier, errands) = background::courier();
         let messenger = CloudApi::new(&settings.whatsapp).map_err(|error| misconfigured(&error))?;
         let ports = Ports {
@@ -73,7 +79,7 @@ impl Service {
             observer: Arc::new(EventLog),
             courier,
         };
-        let use_cases = UseCases::new(&Arc::new(settings.rulebook), &ports);
+        let use_cases = UseCases::new(&rulebook, &ports);
         let callers = Callers::new(settings.callers).map_err(|mistakes| listed(&mistakes))?;
         let config = GrpcConfig {
             drain_timeout: settings.shutdown_grace,
@@ -82,7 +88,7 @@ impl Service {
         let grpc = Server::new(config, &use_cases, callers, ports.clock)
             .await
             .map_err(|error| misconfigured(&error))?;
-        let readiness = Readiness::new([SERVING]);
+        let readiness = Readiness::new([SERVING, STORE]);
         let webhooks = countersign_whatsapp::webhook::router(&settings.webhook, Arc::clone(&use_cases.apply_delivery))
             .map_err(|mistakes| listed(&mistakes))?;
         let http = countersign_monitor::router(readiness.clone()).merge(webhooks);
@@ -94,6 +100,7 @@ impl Service {
             readiness,
             use_cases,
             errands,
+            store_watch: stores.watched,
             shards: settings.shards,
             grace: settings.shutdown_grace,
         })
@@ -119,6 +126,7 @@ impl Service {
             readiness,
             use_cases,
             errands,
+            store_watch,
             shards,
             grace,
         } = self;
@@ -133,6 +141,12 @@ impl Service {
             shards,
             back.clone(),
         ));
+        match store_watch {
+            Some(watch) => {
+                work.spawn(watch.run(readiness.clone(), back.clone()));
+            }
+            None => readiness.hold(STORE),
+        }
         health.set_serving(true).await;
         readiness.hold(SERVING);
         tracing::info!("serving");
@@ -146,23 +160,6 @@ impl Service {
         back.cancel();
         wait_for(&work, grace, "sends").await;
         tracing::info!("stopped");
-    }
-}
-
-/// What the use cases keep their state in.
-struct Stores {
-    recipients: Arc<dyn RecipientStore>,
-    limits: Arc<dyn LimitStore>,
-    feed: Arc<dyn ChangeFeed>,
-}
-
-impl Stores {
-    fn in_memory(shards: ShardCount) -> Self {
-        Self {
-            recipients: Arc::new(MemoryStore::new(shards)),
-            limits: Arc::new(MemoryLimits::new()),
-            feed: Arc::new(MemoryFeed::new()),
-        }
     }
 }
 

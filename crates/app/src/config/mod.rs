@@ -5,6 +5,7 @@
 mod apps;
 mod policy;
 mod reader;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,6 +19,7 @@ use toml::Table;
 
 use crate::environment::Environment;
 use reader::{Mistakes, SecretSources, Section};
+pub(crate) use store::StoreSettings;
 
 /// What an installation is told to be.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     /// How long running calls and sends may take to finish at the end.
     pub(crate) shutdown_grace: Duration,
+    /// Where state is kept.
+    pub(crate) store: StoreSettings,
     /// How many shards the store has.
     pub(crate) shards: ShardCount,
     /// The rules.
@@ -67,6 +71,7 @@ pub(crate) fn parse(text: &str, folder: &Path, environment: &Environment) -> Res
     let mut mistakes = Mistakes::default();
     let settings = read(
         Section::root(table),
+        folder,
         &SecretSources::new(folder, environment),
         &mut mistakes,
     );
@@ -84,7 +89,7 @@ fn syntax_mistake(text: &str, error: &toml::de::Error) -> String {
     format!("line {line}, column {column}: {}", error.message().replace('\n', "; "))
 }
 
-fn read(mut root: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes) -> Option<Settings> {
+fn read(mut root: Section, folder: &Path, secrets: &SecretSources<'_>, mistakes: &mut Mistakes) -> Option<Settings> {
     let environment = root.required("environment", EnvironmentName::parse, mistakes);
 
     let mut listen = root.section("listen", mistakes);
@@ -111,7 +116,7 @@ fn read(mut root: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes)
     let log_format = log.parsed("format", log_format, mistakes).unwrap_or(LogFormat::Json);
     log.end(mistakes);
 
-    let shards = read_store(root.section("store", mistakes), mistakes);
+    let store = store::read_store(root.section("store", mistakes), folder, secrets, mistakes);
     let keys = read_keys(root.section("keys", mistakes), secrets, mistakes);
     let apps = apps::read_apps(&mut root, secrets, mistakes);
     let callers = apps::read_callers(&mut root, &apps.known, mistakes);
@@ -134,38 +139,26 @@ fn read(mut root: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes)
             caller.id
         ));
     }
-    warnings.push(
-        "store.kind is \"memory\": what is open is lost when the process ends, and only one instance may run"
-            .to_owned(),
-    );
+    let (store, shards) = store?;
+    if matches!(store, StoreSettings::Memory) {
+        warnings.push(
+            "store.kind is \"memory\": what is open is lost when the process ends, and only one instance may run"
+                .to_owned(),
+        );
+    }
     Some(Settings {
         grpc_address,
         http_address,
         log_format,
         shutdown_grace,
-        shards: shards?,
+        store,
+        shards,
         rulebook,
         callers,
         whatsapp,
         webhook,
         warnings,
     })
-}
-
-fn read_store(mut store: Section, mistakes: &mut Mistakes) -> Option<ShardCount> {
-    let kind = |text: &str| match text {
-        "memory" => Ok(()),
-        _ => Err("must be \"memory\", the only store there is yet"),
-    };
-    store.required("kind", kind, mistakes);
-    let path = store.path("shards");
-    let count = store.number("shards", mistakes).unwrap_or(ShardCount::DEFAULT.get());
-    store.end(mistakes);
-    let shards = ShardCount::new(count);
-    if shards.is_none() {
-        mistakes.add(&path, format!("is {count}, must be 1 to 1024"));
-    }
-    shards
 }
 
 /// Reads the key ring and the installation's own key.

@@ -236,6 +236,11 @@ impl Section {
         }
     }
 
+    /// Leaves out a key that the section's end is not to speak of; whether it was there.
+    pub(crate) fn pass_over(&mut self, key: &str) -> bool {
+        self.table.remove(key).is_some()
+    }
+
     /// Takes the raw names and values that are left, for tables whose keys are the operator's own.
     pub(crate) fn take_all(&mut self) -> Table {
         std::mem::take(&mut self.table)

@@ -11,3 +11,4 @@ mod asked;
 mod mistakes;
 mod right;
 mod secrets;
+mod store;

@@ -146,9 +146,9 @@ async fn what_is_missing_is_named_and_said_once() {
         ("kind = \"memory\"", "", "store.kind: ", "is missing"),
         (
             "kind = \"memory\"",
-            "kind = \"redis\"",
+            "kind = \"disk\"",
             "store.kind: ",
-            "must be \"memory\"",
+            "must be \"redis\" or \"memory\"",
         ),
         ("current = \"k1\"", "", "keys.current: ", "is missing"),
         ("identity = { file = \"identity\" }", "", "keys.identity: ", "{ file = "),

@@ -1,0 +1,172 @@
+//! The stores behind the use cases, and the watch over one that can be away.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_domain::id::ShardCount;
+use countersign_domain::key::{Identity, KeyRing};
+use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore};
+use countersign_monitor::Readiness;
+use countersign_store_memory::feed::MemoryFeed;
+use countersign_store_memory::limits::MemoryLimits;
+use countersign_store_memory::recipients::MemoryStore;
+use countersign_store_redis::Redis;
+use countersign_store_redis::check::CheckError;
+use countersign_store_redis::server::Notice;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::StoreSettings;
+use crate::service::StartError;
+use crate::system::SystemRandom;
+
+/// The condition that says the store answers.
+pub(crate) const STORE: &str = "store";
+/// How often the store is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After how many failed looks the log says again what it said.
+const REMIND_EVERY: u32 = 60;
+
+/// What the use cases keep their state in.
+pub(crate) struct Stores {
+    pub(crate) recipients: Arc<dyn RecipientStore>,
+    pub(crate) limits: Arc<dyn LimitStore>,
+    pub(crate) feed: Arc<dyn ChangeFeed>,
+    /// Something that can be away, and has to be looked after.
+    pub(crate) watched: Option<StoreWatch>,
+}
+
+impl Stores {
+    /// Opens what the configuration names. A Redis that refuses ends the start; one that cannot be reached does not:
+    /// until it is there, calls fail as unavailable.
+    pub(crate) async fn open(
+        settings: &StoreSettings,
+        shards: ShardCount,
+        identity: &Identity,
+        keys: &KeyRing,
+    ) -> Result<Self, StartError> {
+        match settings {
+            StoreSettings::Memory => Ok(Self::in_memory(shards)),
+            StoreSettings::Redis(config) => {
+                let redis = Redis::new(config, shards, identity, keys, Arc::new(SystemRandom))
+                    .map_err(|error| StartError::Misconfigured(error.to_string()))?;
+                let mut watch = StoreWatch::new(Arc::new(redis), config.address.to_string());
+                watch.first_look().await?;
+                Ok(Self::on_redis(watch))
+            }
+        }
+    }
+
+    fn in_memory(shards: ShardCount) -> Self {
+        Self {
+            recipients: Arc::new(MemoryStore::new(shards)),
+            limits: Arc::new(MemoryLimits::new()),
+            feed: Arc::new(MemoryFeed::new()),
+            watched: None,
+        }
+    }
+
+    fn on_redis(watch: StoreWatch) -> Self {
+        Self {
+            recipients: Arc::new(watch.redis.recipients()),
+            limits: Arc::new(watch.redis.limits()),
+            feed: watch.redis.feed(),
+            watched: Some(watch),
+        }
+    }
+}
+
+/// Looks at Redis once a second and tells the log and the readiness what changed.
+pub(crate) struct StoreWatch {
+    redis: Arc<Redis>,
+    address: String,
+    /// Whether calls reach a store that answers.
+    usable: bool,
+    /// What the log said last; nothing while all is well.
+    said: Option<String>,
+    /// Failed looks since then.
+    silent_for: u32,
+    noticed: BTreeSet<String>,
+}
+
+impl StoreWatch {
+    fn new(redis: Arc<Redis>, address: String) -> Self {
+        Self {
+            redis,
+            address,
+            usable: false,
+            said: None,
+            silent_for: 0,
+            noticed: BTreeSet::new(),
+        }
+    }
+
+    async fn first_look(&mut self) -> Result<(), StartError> {
+        match self.redis.look().await {
+            Ok(notices) => self.well(&notices),
+            Err(CheckError::Refused(refusals)) => {
+                return Err(StartError::StoreRefused {
+                    address: self.address.clone(),
+                    refusals: refusals
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join("\n  "),
+                });
+            }
+            Err(error) => self.unwell(&error),
+        }
+        Ok(())
+    }
+
+    /// Looks until `stop`.
+    pub(crate) async fn run(mut self, readiness: Readiness, stop: CancellationToken) {
+        loop {
+            if self.usable {
+                readiness.hold(STORE);
+            } else {
+                readiness.fail(STORE, "away, or not fit: see the log");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            match self.redis.look().await {
+                Ok(notices) => self.well(&notices),
+                Err(error) => self.unwell(&error),
+            }
+        }
+    }
+
+    fn well(&mut self, notices: &[Notice]) {
+        self.usable = true;
+        if self.said.take().is_some() {
+            tracing::info!(address = self.address, "Redis is back");
+        }
+        for notice in notices {
+            if self.noticed.insert(notice.to_string()) {
+                tracing::warn!(address = self.address, "{notice}");
+            }
+        }
+    }
+
+    fn unwell(&mut self, error: &CheckError) {
+        // A server that passed and then changed its settings is still the one with the data.
+        self.usable = matches!(error, CheckError::Refused(_)) && self.redis.is_open();
+        let words = error.to_string();
+        self.silent_for += 1;
+        if self.said.as_ref() == Some(&words) && self.silent_for < REMIND_EVERY {
+            return;
+        }
+        match error {
+            CheckError::Away(_) => tracing::warn!(
+                address = self.address,
+                error = words,
+                "Redis is away: calls are answered with UNAVAILABLE until it is back"
+            ),
+            CheckError::Refused(_) => tracing::error!(address = self.address, error = words, "Redis does not fit"),
+        }
+        self.said = Some(words);
+        self.silent_for = 0;
+    }
+}
