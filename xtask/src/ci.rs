@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::cargo::Call;
-use crate::{codegen, layers};
+use crate::{codegen, layers, redis};
 
 /// One gate: a name for the header, and what has to succeed.
 struct Gate {
@@ -118,6 +118,7 @@ fn dependencies(root: &Path) -> Result<(), String> {
 }
 
 fn tests(root: &Path) -> Result<(), String> {
+    redis::provide()?;
     demand(root, &test_call(&[]), "mend what the tests name above")
 }
 

@@ -38,9 +38,10 @@ fn check_one(member: &Member) -> Vec<String> {
     }
     for dependency in &member.dependencies {
         let reserved = RESERVED.iter().find(|(name, _)| *name == dependency.name);
-        if let Some((name, owner)) = reserved.filter(|(_, owner)| *owner != member.name) {
+        if let Some((name, owners)) = reserved.filter(|(_, owners)| !owners.contains(&member.name.as_str())) {
+            let owners = owners.join("` and `");
             faults.push(format!(
-                "{manifest}: only `{owner}` may name `{name}`; use its types instead, or decide for it in RESERVED \
+                "{manifest}: only `{owners}` may name `{name}`; use its types instead, or decide for it in RESERVED \
                  in xtask/src/layers/table.rs"
             ));
         }
