@@ -26,6 +26,8 @@ pub(crate) const STORE: &str = "store";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After how many failed looks the log says again what it said.
 const REMIND_EVERY: u32 = 60;
+/// How many causes of one outage the log tells apart.
+const CAUSES_MAX: usize = 8;
 
 /// What the use cases keep their state in.
 pub(crate) struct Stores {
@@ -82,9 +84,9 @@ pub(crate) struct StoreWatch {
     address: String,
     /// Whether calls reach a store that answers.
     usable: bool,
-    /// What the log said last; nothing while all is well.
-    said: Option<String>,
-    /// Failed looks since then.
+    /// What the log has said since all was well, each once; nothing while all is well.
+    said: BTreeSet<String>,
+    /// Failed looks since it last said something.
     silent_for: u32,
     noticed: BTreeSet<String>,
 }
@@ -95,7 +97,7 @@ impl StoreWatch {
             redis,
             address,
             usable: false,
-            said: None,
+            said: BTreeSet::new(),
             silent_for: 0,
             noticed: BTreeSet::new(),
         }
@@ -140,8 +142,8 @@ impl StoreWatch {
 
     fn well(&mut self, notices: &[Notice]) {
         self.usable = true;
-        if self.said.take().is_some() {
-            tracing::info!(address = self.address, "Redis is back");
+        if !std::mem::take(&mut self.said).is_empty() {
+            tracing::info!(address = self.address, "Redis works again");
         }
         for notice in notices {
             if self.noticed.insert(notice.to_string()) {
@@ -155,18 +157,19 @@ impl StoreWatch {
         self.usable = matches!(error, CheckError::Refused(_)) && self.redis.is_open();
         let words = error.to_string();
         self.silent_for += 1;
-        if self.said.as_ref() == Some(&words) && self.silent_for < REMIND_EVERY {
+        // A connection that fails now in this way and now in that is spoken of once for each, and not with every look.
+        let is_new = self.said.len() < CAUSES_MAX && self.said.insert(words.clone());
+        if !is_new && self.silent_for < REMIND_EVERY {
             return;
         }
         match error {
             CheckError::Away(_) => tracing::warn!(
                 address = self.address,
                 error = words,
-                "Redis is away: calls are answered with UNAVAILABLE until it is back"
+                "Redis is away or cannot work: calls are answered with UNAVAILABLE until it can"
             ),
             CheckError::Refused(_) => tracing::error!(address = self.address, error = words, "Redis does not fit"),
         }
-        self.said = Some(words);
         self.silent_for = 0;
     }
 }

@@ -16,6 +16,8 @@ use crate::server::{Notice, Refusal, judge};
 
 /// What this code writes into `cs:meta` as its format.
 const FORMAT: &str = "1";
+/// How the fields of `cs:meta` begin that hold the fingerprint of a code key.
+const CODE_KEY: &str = "code:";
 /// How many looks in a row may be late before the connection counts as dead.
 const LATE_MAX: u32 = 2;
 /// How many looks there are from one whole check to the next.
@@ -41,7 +43,7 @@ pub(crate) struct Inspector {
     pub(crate) accept_data_loss: bool,
     late: AtomicU32,
     looks: AtomicU32,
-    /// Whether the last whole check was failed.
+    /// Whether the last look failed.
     unfit: AtomicBool,
 }
 
@@ -61,7 +63,9 @@ impl Inspector {
     /// Looks once. Notices come only from whole checks.
     pub(crate) async fn look(&self) -> Result<Vec<Notice>, CheckError> {
         let looks = self.looks.fetch_add(1, Ordering::Relaxed);
-        let unfit = self.unfit.load(Ordering::Relaxed) || !self.link.is_open();
+        // What a call was refused for, such as a full memory or a master that became a replica, a glance would not see.
+        let doubted = self.link.take_doubt();
+        let unfit = self.unfit.load(Ordering::Relaxed) || doubted || !self.link.is_open();
         let is_whole = unfit || looks.is_multiple_of(LOOKS_PER_CHECK);
         let looked = if is_whole {
             self.check().await
@@ -82,7 +86,12 @@ impl Inspector {
                 }
                 Err(CheckError::Refused(refusals))
             }
-            Err(Fault::Trouble(trouble)) => Err(self.shaken(trouble)),
+            Err(Fault::Trouble(trouble)) => {
+                // What a glance would not see, such as a full disk, is looked for until it is gone; and whoever answers
+                // after a break may be another server, or the same one with other settings.
+                self.unfit.store(true, Ordering::Relaxed);
+                Err(self.shaken(trouble))
+            }
         }
     }
 
@@ -103,18 +112,36 @@ impl Inspector {
                 }
                 CheckError::Away(trouble.to_string())
             }
-            trouble => CheckError::Away(trouble.to_string()),
+            Trouble::Failed(_) => {
+                // What refuses or garbles the greeting is not tried again by the library either.
+                self.link.renew();
+                CheckError::Away(trouble.to_string())
+            }
+            Trouble::Unchecked | Trouble::Broken(_) => CheckError::Away(trouble.to_string()),
         }
     }
 
     async fn check(&self) -> Result<Vec<Notice>, Fault> {
         let info: String = self.link.ask_unchecked(&cmd("INFO")).await?;
         let (mut refusals, notices) = judge(&info, self.accept_data_loss);
-        refusals.extend(self.compare(&self.meta().await?));
+        let meta = match self.meta().await {
+            Ok(meta) => meta,
+            // A node of a cluster and a replica without its master refuse to say more.
+            Err(_) if !refusals.is_empty() => return Err(Fault::Refused(refusals)),
+            Err(trouble) => return Err(trouble.into()),
+        };
+        if meta.is_empty() && self.link.is_open() {
+            tracing::error!("Redis has lost what it held: open codes are gone and budgets are full again");
+        }
+        refusals.extend(self.compare(&meta));
         if !refusals.is_empty() {
             return Err(Fault::Refused(refusals));
         }
-        self.claim().await?;
+        if self.facts().iter().all(|(field, _)| meta.contains_key(field)) {
+            self.renew_claim().await?;
+        } else {
+            self.claim().await?;
+        }
         for script in [&SWAP, &FORGET, &TAKE, &GIVE_BACK] {
             self.link.teach(script).await?;
         }
@@ -125,7 +152,6 @@ impl Inspector {
     async fn glance(&self) -> Result<Vec<Notice>, Fault> {
         let meta = self.meta().await?;
         if meta.is_empty() {
-            tracing::error!("Redis has lost what it held: open codes are gone and budgets are full again");
             return self.check().await;
         }
         let refusals = self.compare(&meta);
@@ -140,22 +166,43 @@ impl Inspector {
         self.link.ask_unchecked(cmd("HGETALL").arg(self.keys.meta())).await
     }
 
-    /// Writes down what this installation is, unless somebody was first, and compares with what is there then.
+    /// Writes down what this installation is, unless somebody was first, and compares with what is there then. The names
+    /// of the code keys come last, so that whoever is not of this installation takes none away.
     async fn claim(&self) -> Result<(), Fault> {
-        let mut claim = pipe();
-        claim.atomic();
-        for (field, value) in self.facts() {
-            claim.cmd("HSETNX").arg(self.keys.meta()).arg(field).arg(value).ignore();
+        let (code_keys, installation): (Vec<_>, Vec<_>) = self
+            .facts()
+            .into_iter()
+            .partition(|(field, _)| field.starts_with(CODE_KEY));
+        for facts in [installation, code_keys] {
+            let mut claim = pipe();
+            claim.atomic();
+            for (field, value) in facts {
+                claim.cmd("HSETNX").arg(self.keys.meta()).arg(field).arg(value).ignore();
+            }
+            claim.cmd("PEXPIRE").arg(self.keys.meta()).arg(META_LIFE).ignore();
+            claim.cmd("HGETALL").arg(self.keys.meta());
+            let (meta,): (BTreeMap<String, Vec<u8>>,) = self.link.ask_all_unchecked(&claim).await?;
+            let refusals = self.compare(&meta);
+            if !refusals.is_empty() {
+                return Err(Fault::Refused(refusals));
+            }
         }
-        claim.cmd("PEXPIRE").arg(self.keys.meta()).arg(META_LIFE).ignore();
-        claim.cmd("HGETALL").arg(self.keys.meta());
-        let (meta,): (BTreeMap<String, Vec<u8>>,) = self.link.ask_all_unchecked(&claim).await?;
-        let refusals = self.compare(&meta);
-        if refusals.is_empty() {
-            Ok(())
-        } else {
-            Err(Fault::Refused(refusals))
-        }
+        Ok(())
+    }
+
+    /// Renews the life of what is written down, with a write that changes nothing: a server whose memory or disk is full
+    /// refuses it and says why.
+    async fn renew_claim(&self) -> Result<(), Trouble> {
+        let mut renewal = pipe();
+        renewal.atomic();
+        renewal
+            .cmd("HSETNX")
+            .arg(self.keys.meta())
+            .arg("format")
+            .arg(FORMAT)
+            .ignore();
+        renewal.cmd("PEXPIRE").arg(self.keys.meta()).arg(META_LIFE).ignore();
+        self.link.ask_all_unchecked(&renewal).await
     }
 
     /// What all instances have to agree on, by field.
@@ -173,7 +220,7 @@ impl Inspector {
         facts.extend(
             code_keys
                 .iter()
-                .map(|(id, print)| (format!("code:{id}"), print.to_vec())),
+                .map(|(id, print)| (format!("{CODE_KEY}{id}"), print.to_vec())),
         );
         facts
     }
@@ -189,7 +236,7 @@ impl Inspector {
                     theirs: text(theirs),
                 },
                 "identity" => Refusal::Identity,
-                _ => Refusal::CodeKey(field.trim_start_matches("code:").to_owned()),
+                _ => Refusal::CodeKey(field.trim_start_matches(CODE_KEY).to_owned()),
             })
         };
         self.facts().into_iter().filter_map(differs).collect()

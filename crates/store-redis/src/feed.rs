@@ -3,7 +3,7 @@
 //! A hint is published behind the caller's back, many in one round trip, and lost when Redis is away: whoever listens
 //! looks for itself every few seconds anyway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign_domain::id::RecipientKey;
 use countersign_domain::ports::{ChangeFeed, ChangeHints, StoreError};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, SendError};
-use redis::{Client, PushInfo, PushKind, RedisResult, Value, pipe};
-use tokio::sync::{Notify, mpsc, watch};
+use redis::{Client, pipe};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::channels::{Channels, Topics, Wish};
 use crate::keys::Keys;
 use crate::link::{Link, Trouble};
 
@@ -23,15 +23,14 @@ use crate::link::{Link, Trouble};
 const WAITING_MAX: usize = 16_384;
 /// Hints that are published in one round trip.
 const BATCH_MAX: usize = 256;
-/// The longest wait between two attempts to connect again.
-const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Tells listeners of every instance on the same Redis.
 pub struct RedisFeed {
+    link: Arc<Link>,
     topics: Arc<Topics>,
-    channels: Arc<Channels>,
     changes: Arc<Changes>,
-    left: mpsc::UnboundedSender<RecipientKey>,
+    wishes: mpsc::UnboundedSender<Wish>,
+    timeout: Duration,
     /// Ended when the feed is dropped.
     _tasks: JoinSet<()>,
 }
@@ -43,75 +42,48 @@ struct Changes {
     came: Notify,
 }
 
-/// Who listens to what. Receivers hold no sender, so dropping the feed ends every subscription.
-struct Topics {
-    keys: Arc<Keys>,
-    listened: Mutex<BTreeMap<RecipientKey, Topic>>,
-}
-
-struct Topic {
-    sender: watch::Sender<()>,
-    /// Whether hints may have been lost since the channel was last subscribed.
-    missed: bool,
-}
-
-/// The connection on which channels are subscribed. It has a connection of its own, so that hints and calls do not
-/// wait for each other.
-struct Channels {
-    /// Held while the server is told, so that whoever comes is never unsubscribed with the one who left.
-    line: tokio::sync::Mutex<ConnectionManager>,
-    timeout: Duration,
-}
-
 struct RedisHints {
     key: RecipientKey,
     receiver: watch::Receiver<()>,
     topics: Weak<Topics>,
-    left: mpsc::UnboundedSender<RecipientKey>,
+    wishes: mpsc::UnboundedSender<Wish>,
 }
 
 impl RedisFeed {
     /// A feed nobody listens to yet. Connects when the first one does. Must be called within a runtime.
-    pub(crate) fn new(client: Client, keys: Arc<Keys>, link: Arc<Link>, timeout: Duration) -> RedisResult<Self> {
-        let topics = Arc::new(Topics {
-            keys: Arc::clone(&keys),
-            listened: Mutex::default(),
-        });
-        let settings = ConnectionManagerConfig::new()
-            // For ever: nothing but a hint would notice that this connection is gone.
-            .set_number_of_retries(usize::MAX)
-            .set_max_delay(RECONNECT_WAIT_MAX)
-            .set_connection_timeout(Some(timeout))
-            .set_response_timeout(None)
-            .set_automatic_resubscription()
-            .set_push_sender(listener(&topics));
-        let channels = Arc::new(Channels {
-            line: tokio::sync::Mutex::new(ConnectionManager::new_lazy_with_config(client, settings)?),
-            timeout,
-        });
+    pub(crate) fn new(client: Client, keys: Arc<Keys>, link: Arc<Link>, timeout: Duration) -> Self {
+        let topics = Arc::new(Topics::new(Arc::clone(&keys)));
         let changes = Arc::<Changes>::default();
-        let (left, leavers) = mpsc::unbounded_channel();
+        let (wishes, queue) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(publish_changes(Arc::clone(&changes), link, keys));
-        tasks.spawn(unsubscribe_leavers(
-            leavers,
-            Arc::downgrade(&topics),
-            Arc::clone(&channels),
-        ));
-        Ok(Self {
+        tasks.spawn(publish_changes(Arc::clone(&changes), Arc::clone(&link), keys));
+        tasks.spawn(Channels::new(client, &topics, timeout).run(queue));
+        Self {
+            link,
             topics,
-            channels,
             changes,
-            left,
+            wishes,
+            timeout,
             _tasks: tasks,
-        })
+        }
+    }
+
+    /// Has the channel subscribed, and waits until it is.
+    async fn listen(&self, key: RecipientKey) -> Result<(), Trouble> {
+        let (waiter, told) = oneshot::channel();
+        let _ = self.wishes.send(Wish::Listen(key, waiter));
+        match tokio::time::timeout(self.timeout, told).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(_)) => Err(Trouble::Broken("it was hung up".to_owned())),
+            Err(_) => Err(Trouble::Late(self.timeout)),
+        }
     }
 }
 
 impl fmt::Debug for RedisFeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisFeed")
-            .field("topics", &self.topics.lock().len())
+            .field("topics", &self.topics.len())
             .finish_non_exhaustive()
     }
 }
@@ -128,14 +100,14 @@ impl ChangeFeed for RedisFeed {
     }
 
     async fn subscribe(&self, key: RecipientKey) -> Result<Box<dyn ChangeHints>, StoreError> {
-        let receiver = self.topics.listen(key);
+        self.link.gate()?;
         let hints = RedisHints {
             key,
-            receiver,
+            receiver: self.topics.listen(key),
             topics: Arc::downgrade(&self.topics),
-            left: self.left.clone(),
+            wishes: self.wishes.clone(),
         };
-        self.channels.subscribe(self.topics.keys.channel(key)).await?;
+        self.listen(key).await?;
         Ok(Box::new(hints))
     }
 }
@@ -149,39 +121,8 @@ impl ChangeHints for RedisHints {
 
 impl Drop for RedisHints {
     fn drop(&mut self) {
-        let Some(topics) = self.topics.upgrade() else { return };
-        let mut listened = topics.lock();
-        // This listener is still counted; under the lock nobody else can begin to listen.
-        if listened
-            .get(&self.key)
-            .is_some_and(|topic| topic.sender.receiver_count() <= 1)
-        {
-            listened.remove(&self.key);
-            let _ = self.left.send(self.key);
-        }
-    }
-}
-
-impl Channels {
-    async fn subscribe(&self, channel: Vec<u8>) -> Result<(), Trouble> {
-        let subscribing = async { self.line.lock().await.subscribe(channel).await };
-        match tokio::time::timeout(self.timeout, subscribing).await {
-            Ok(subscribed) => Ok(subscribed?),
-            Err(_) => Err(Trouble::Late(self.timeout)),
-        }
-    }
-
-    /// Unsubscribes from the recipient's channel, unless somebody listens to it again.
-    async fn unsubscribe(&self, topics: &Topics, key: RecipientKey) {
-        let unsubscribing = async {
-            let mut line = self.line.lock().await;
-            if topics.lock().contains_key(&key) {
-                return Ok(());
-            }
-            line.unsubscribe(topics.keys.channel(key)).await
-        };
-        if !matches!(tokio::time::timeout(self.timeout, unsubscribing).await, Ok(Ok(()))) {
-            tracing::debug!("a channel nobody listens to stays subscribed until its connection ends");
+        if self.topics.upgrade().is_some_and(|topics| topics.leave(self.key)) {
+            let _ = self.wishes.send(Wish::Leave(self.key));
         }
     }
 }
@@ -189,60 +130,6 @@ impl Channels {
 impl Changes {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<RecipientKey>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Topics {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RecipientKey, Topic>> {
-        self.listened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn listen(&self, key: RecipientKey) -> watch::Receiver<()> {
-        let new = || Topic {
-            sender: watch::Sender::new(()),
-            missed: false,
-        };
-        self.lock().entry(key).or_insert_with(new).sender.subscribe()
-    }
-
-    /// Passes on what the server pushed.
-    fn hear(&self, push: &PushInfo) {
-        let mut listened = self.lock();
-        // Whatever is told while the connection is gone is lost: everybody looks now, and once more when it is back.
-        if push.kind == PushKind::Disconnection {
-            for topic in listened.values_mut() {
-                topic.missed = true;
-                topic.sender.send_replace(());
-            }
-            return;
-        }
-        let Some(Value::BulkString(channel)) = push.data.first() else {
-            return;
-        };
-        let key = self.keys.recipient_of_channel(channel);
-        let Some(topic) = key.and_then(|key| listened.get_mut(&key)) else {
-            return;
-        };
-        let is_news = match push.kind {
-            PushKind::Message => true,
-            PushKind::Subscribe => std::mem::take(&mut topic.missed),
-            _ => false,
-        };
-        if is_news {
-            topic.sender.send_replace(());
-        }
-    }
-}
-
-/// Hears what the server pushes, as long as the feed lives.
-fn listener(topics: &Arc<Topics>) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
-    let topics = Arc::downgrade(topics);
-    move |push| match topics.upgrade() {
-        Some(topics) => {
-            topics.hear(&push);
-            Ok(())
-        }
-        None => Err(SendError),
     }
 }
 
@@ -261,17 +148,5 @@ async fn publish_changes(changes: Arc<Changes>, link: Arc<Link>, keys: Arc<Keys>
                 tracing::debug!(%error, "hints at changes were lost");
             }
         }
-    }
-}
-
-/// Unsubscribes from what nobody listens to any more.
-async fn unsubscribe_leavers(
-    mut leavers: mpsc::UnboundedReceiver<RecipientKey>,
-    topics: Weak<Topics>,
-    channels: Arc<Channels>,
-) {
-    while let Some(key) = leavers.recv().await {
-        let Some(topics) = topics.upgrade() else { return };
-        channels.unsubscribe(&topics, key).await;
     }
 }

@@ -4,6 +4,7 @@
 //! [`feed::RedisFeed`] implement the ports. No rule is here and none is in a script: those compare, swap and add up.
 //! What is written under which key is in `keys.rs`.
 
+mod channels;
 pub mod check;
 pub mod config;
 pub mod feed;
@@ -61,7 +62,7 @@ impl Redis {
         let client = link::client(config).map_err(set_up)?;
         let link = Arc::new(Link::new(client.clone(), config.timeout).map_err(set_up)?);
         let keys = Arc::new(Keys::new(&config.prefix, shards));
-        let feed = RedisFeed::new(client, Arc::clone(&keys), Arc::clone(&link), config.timeout).map_err(set_up)?;
+        let feed = RedisFeed::new(client, Arc::clone(&keys), Arc::clone(&link), config.timeout);
         let installation = Installation::new(shards, identity, code_keys);
         Ok(Self {
             inspector: Inspector::new(

@@ -5,13 +5,14 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use countersign_domain::ports::StoreError;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, ErrorKind, FromRedisValue, Pipeline, ProtocolVersion, RedisError, RedisResult};
 use redis::{RedisConnectionInfo, Script, ScriptInvocation, TlsCertificates};
+use rustls::crypto::CryptoProvider;
 use thiserror::Error;
 
 use crate::config::Config;
@@ -20,7 +21,7 @@ use crate::config::Config;
 const WAITING_MAX: usize = 1_024;
 
 /// Why a call did not succeed. What the server said is cut before anything that was sent to it.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub(crate) enum Trouble {
     /// Nothing was asked, because the server was not checked yet or did not pass.
     #[error("the Redis server has not passed its check")]
@@ -94,6 +95,8 @@ pub(crate) struct Link {
     line: Line,
     timeout: Duration,
     open: AtomicBool,
+    /// Whether the server refused something since somebody last asked.
+    doubted: AtomicBool,
 }
 
 impl Link {
@@ -102,6 +105,7 @@ impl Link {
             line: Line::new(client, line_settings(timeout))?,
             timeout,
             open: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
         })
     }
 
@@ -112,6 +116,12 @@ impl Link {
 
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Whether the server refused something since this was last asked: then it may no longer be what it was when it was
+    /// checked.
+    pub(crate) fn take_doubt(&self) -> bool {
+        self.doubted.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn renew(&self) {
@@ -156,7 +166,8 @@ impl Link {
         Ok(())
     }
 
-    fn gate(&self) -> Result<(), Trouble> {
+    /// Lets nobody by before the server was checked.
+    pub(crate) fn gate(&self) -> Result<(), Trouble> {
         if self.is_open() {
             Ok(())
         } else {
@@ -166,7 +177,13 @@ impl Link {
 
     async fn within_time<T>(&self, call: impl Future<Output = RedisResult<T>>) -> Result<T, Trouble> {
         match tokio::time::timeout(self.timeout, call).await {
-            Ok(answer) => Ok(answer?),
+            Ok(answer) => answer.map_err(|error| {
+                let trouble = Trouble::from(error);
+                if matches!(trouble, Trouble::Failed(_) | Trouble::Forbidden(_)) {
+                    self.doubted.store(true, Ordering::Relaxed);
+                }
+                trouble
+            }),
             Err(_) => Err(Trouble::Late(self.timeout)),
         }
     }
@@ -182,6 +199,9 @@ impl fmt::Debug for Link {
 
 /// A client of the configured server. Connects to nothing yet.
 pub(crate) fn client(config: &Config) -> RedisResult<Client> {
+    if config.address.is_encrypted() {
+        install_crypto();
+    }
     let from_address = config.address.info();
     let mut settings = RedisConnectionInfo::default()
         .set_db(from_address.redis_settings().db())
@@ -205,6 +225,15 @@ pub(crate) fn client(config: &Config) -> RedisResult<Client> {
     }
 }
 
+/// Names the implementation of cryptography that TLS uses in this process; the library panics when there is none.
+/// Harmless when somebody was faster.
+fn install_crypto() {
+    if CryptoProvider::get_default().is_none() {
+        // Refused only when another one was installed in between, and then that one is used.
+        let _: Result<(), Arc<_>> = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
 /// One attempt to connect per call that needs one: while the server is away, each call fails as soon as it is known
 /// that it is away, and the first that comes after it is back gets through.
 fn line_settings(timeout: Duration) -> ConnectionManagerConfig {
@@ -216,10 +245,11 @@ fn line_settings(timeout: Duration) -> ConnectionManagerConfig {
         .set_pipeline_buffer_size(WAITING_MAX)
 }
 
-/// What the server said, without the arguments it repeats when it does not know a command.
+/// What the server said, in one line, without the arguments it repeats when it does not know a command.
 fn without_arguments(text: &str) -> String {
     let text = text.split(", with args beginning with").next().unwrap_or(text);
-    text.chars().take(300).collect()
+    let in_one_line = |letter: char| if letter.is_control() { ' ' } else { letter };
+    text.chars().map(in_one_line).take(300).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
+#[expect(dead_code, reason = "shared by several test binaries, of which each uses a part")]
 mod common;
 
 mod recipients {

@@ -3,9 +3,11 @@
 
 pub(crate) mod calls;
 pub(crate) mod clock;
+pub(crate) mod crowd;
 pub(crate) mod dev;
 pub(crate) mod gate;
 pub(crate) mod http;
+pub(crate) mod lives;
 pub(crate) mod meta;
 pub(crate) mod plan;
 pub(crate) mod process;

@@ -14,6 +14,8 @@ pub(crate) const META_VERIFY_TOKEN: &str = "verify-me-5b1d0c7e-with-care";
 pub(crate) const PHONE_NUMBER_ID: &str = "106540352242922";
 /// The token of the caller `shop`.
 pub(crate) const CALLER_TOKEN: &str = "caller-token-of-the-shop-81c4f0aa2d";
+/// The password of a Redis user, in the file `store_password`.
+pub(crate) const STORE_PASSWORD: &str = "store-password-4e1d77b09ac2";
 /// The key codes are derived with.
 pub(crate) const CODE_KEY: &str = "5e1fa3c9d70b2846e1fa3c9d70b28465e1fa3c9d70b2846e1fa3c9d70b28465e";
 /// The key of the installation.
@@ -25,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) base_url: String,
     /// Lines of `[apps.shop.policy]`.
     pub(crate) policy: String,
+    /// Lines of `[store]`.
+    pub(crate) store: String,
     /// `json` or `text`.
     pub(crate) log: &'static str,
 }
@@ -35,6 +39,7 @@ impl Plan {
         Self {
             base_url,
             policy: String::new(),
+            store: "kind = \"memory\"".to_owned(),
             log: "json",
         }
     }
@@ -45,9 +50,20 @@ impl Plan {
         self
     }
 
+    /// The plan with its state on the Redis server at an address, and with these further lines of `[store]`.
+    pub(crate) fn redis(mut self, address: &str, lines: &str) -> Self {
+        self.store = format!("kind = \"redis\"\naddress = \"{address}\"\n{lines}");
+        self
+    }
+
     /// The text of the file.
     pub(crate) fn text(&self) -> String {
-        let Self { base_url, policy, log } = self;
+        let Self {
+            base_url,
+            policy,
+            store,
+            log,
+        } = self;
         let digest = data_encoding::HEXLOWER.encode(&token_sha256(CALLER_TOKEN).unwrap());
         format!(
             r#"environment = "test"
@@ -61,7 +77,7 @@ shutdown_grace = "20s"
 format = "{log}"
 
 [store]
-kind = "memory"
+{store}
 
 [keys]
 identity = {{ file = "identity" }}
@@ -113,6 +129,7 @@ pub(crate) fn write_config(folder: &Path, text: &str) -> PathBuf {
         ("verify_token", META_VERIFY_TOKEN),
         ("app_secret", META_APP_SECRET),
         ("token", META_TOKEN),
+        ("store_password", STORE_PASSWORD),
     ] {
         std::fs::write(folder.join(file), format!("{secret}\n")).unwrap();
     }

@@ -11,4 +11,5 @@
 mod common;
 
 mod secrets;
+mod store;
 mod walk;

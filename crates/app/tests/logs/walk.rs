@@ -7,7 +7,9 @@ use serde_json::json;
 use crate::common::calls::{by_id, check, check_request, get, open, start, start_request};
 use crate::common::http;
 use crate::common::meta::{Meta, envelope, error_answer, post_signed, post_with, status_webhook};
-use crate::common::plan::{CALLER_TOKEN, CODE_KEY, IDENTITY_KEY, META_APP_SECRET, META_TOKEN, META_VERIFY_TOKEN, Plan};
+use crate::common::plan::{
+    CALLER_TOKEN, CODE_KEY, IDENTITY_KEY, META_APP_SECRET, META_TOKEN, META_VERIFY_TOKEN, Plan, STORE_PASSWORD,
+};
 use crate::common::serve::Serve;
 use crate::common::wait::{PATIENCE, eventually, soon};
 use crate::secrets::Secrets;
@@ -23,28 +25,31 @@ const PAYEE: &str = "ACME-of-Springfield-0815";
 
 /// A wrong code as random as the right one: one with a pattern, such as nothing but nines, occurs in a fraction of
 /// seconds too.
-fn shifted(code: &str, by: u32) -> String {
+pub(crate) fn shifted(code: &str, by: u32) -> String {
     let shift = |digit: char| char::from_digit((digit.to_digit(10).unwrap() + by) % 10, 10).unwrap();
     code.chars().map(shift).collect()
 }
 
 /// Everything of one run.
-struct Walk {
-    meta: Meta,
-    serve: Serve,
-    client: Client,
-    secrets: Secrets,
+pub(crate) struct Walk {
+    pub(crate) meta: Meta,
+    pub(crate) serve: Serve,
+    pub(crate) client: Client,
+    pub(crate) secrets: Secrets,
 }
 
 impl Walk {
+    /// Begins on a store in memory.
     async fn begin(log: &'static str) -> Self {
+        Self::begin_with(|plan| Plan { log, ..plan }).await
+    }
+
+    /// Begins under a plan with these changes.
+    pub(crate) async fn begin_with(change: impl FnOnce(Plan) -> Plan) -> Self {
         let meta = Meta::start(Pace::instant()).await;
         let policy = "code_length = 12\nsettle_wait = \"2s\"\nfault_memory = \"1s\"\n\
                       retry = { tries_max = 6, first_wait = \"50ms\", wait_max = \"50ms\" }";
-        let plan = Plan {
-            log,
-            ..Plan::new(meta.base_url()).policy(policy)
-        };
+        let plan = change(Plan::new(meta.base_url()).policy(policy));
         let serve = Serve::start_logging(&plan, "trace").await;
         let client = serve.client().await;
         let mut secrets = Secrets::default();
@@ -57,6 +62,7 @@ impl Walk {
             ("the verify token", META_VERIFY_TOKEN),
             ("a caller's token", CALLER_TOKEN),
             ("a stranger's token", STRANGER),
+            ("the store's password", STORE_PASSWORD),
             ("the key of codes", CODE_KEY),
             ("the key of the installation", IDENTITY_KEY),
             ("a malformed phone", MALFORMED.trim_start_matches('+')),
@@ -74,7 +80,7 @@ impl Walk {
     }
 
     /// Opens a verification: its id and its code, which are noted with the phone.
-    async fn open(&mut self, phone: &str) -> (String, String) {
+    pub(crate) async fn open(&mut self, phone: &str) -> (String, String) {
         self.secrets.add_phone(phone);
         let id = open(&self.client, phone).await.id;
         let code = self.meta.code_for(phone).await;
@@ -86,6 +92,15 @@ impl Walk {
     async fn guess_wrong(&mut self, id: &str, guess: &str) {
         self.secrets.add("a guess", guess);
         assert_ne!(check(&self.client, id, guess).await, v1::CheckOutcome::Approved);
+    }
+
+    /// Goes every way there is.
+    pub(crate) async fn go_everywhere(&mut self) {
+        self.go_right().await;
+        self.go_wrong().await;
+        self.be_refused().await;
+        self.be_answered_back().await;
+        self.be_told().await;
     }
 
     /// From start to approval, with webhooks, wrong guesses, joins, and another context.
@@ -246,7 +261,7 @@ impl Walk {
     }
 
     /// Ends the process and looks at everything it wrote.
-    async fn end(mut self, marks: &[&str]) {
+    pub(crate) async fn end(mut self, marks: &[&str]) {
         for message in self.meta.phone.messages() {
             self.secrets.add_message_id(&message.id);
             self.secrets.add("a code", &message.code);
@@ -271,16 +286,12 @@ impl Walk {
 
 async fn walk_everywhere(log: &'static str, marks: &[&str]) {
     let mut walk = Walk::begin(log).await;
-    walk.go_right().await;
-    walk.go_wrong().await;
-    walk.be_refused().await;
-    walk.be_answered_back().await;
-    walk.be_told().await;
+    walk.go_everywhere().await;
     walk.end(marks).await;
 }
 
 /// What shows that every part of the walk was written down.
-const MARKS: [&str; 7] = [
+pub(crate) const MARKS: [&str; 7] = [
     "delivery failed",
     "start refused",
     "exhausted",

@@ -5,32 +5,13 @@ use std::sync::Arc;
 use countersign_grpc::v1::VerificationState;
 
 use crate::common::clock::Stopwatch;
+use crate::common::crowd::{Crowd, Tally, of, print, race_each, sum, track, with_junk, wrong_codes};
 use crate::common::dev::Dev;
-use crate::crowd::{Crowd, Tally, print, race_each, sum, track};
 
 /// The wrong guesses a verification bears by default.
 const BUDGET: u64 = 5;
 /// Verifications that are raced for at a time.
 const AT_ONCE: usize = 8;
-
-/// Codes that are wrong, each another one.
-fn wrong_codes(count: usize, right: &str) -> Vec<String> {
-    let all = (0..1_000_000).map(|number| format!("{:06}", (number * 7_919 + 13) % 1_000_000));
-    all.filter(|code| code != right).take(count).collect()
-}
-
-/// The right code among so many wrong ones, now here and now there: sometimes in front, and sometimes too late.
-fn with_junk(right: String, junk: usize) -> Vec<String> {
-    let mut codes = wrong_codes(junk, &right);
-    let place: usize = right.parse().unwrap();
-    codes.insert(place % (junk + 1), right);
-    codes
-}
-
-/// The count of an outcome.
-fn of(tally: &Tally, outcome: &str) -> u64 {
-    tally.get(outcome).copied().unwrap_or_default()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_verifications_with_50_right_codes_each_are_approved_a_thousand_times() {

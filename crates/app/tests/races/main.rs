@@ -7,7 +7,6 @@
 #[expect(dead_code, reason = "shared by several test binaries, of which each uses a part")]
 mod common;
 
-mod crowd;
 mod guesses;
 mod resends;
 mod starts;

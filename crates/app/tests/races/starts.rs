@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::common::clock::Stopwatch;
+use crate::common::crowd::{Crowd, Tally, phone, print, track};
 use crate::common::dev::Dev;
-use crate::crowd::{Crowd, Tally, phone, print, track};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_50_parallel_starts_one_opens_49_join_it_and_one_message_is_sent() {

@@ -22,7 +22,7 @@ async fn health_and_readiness_are_told_over_http() {
     assert_eq!(ready.status, 200);
     assert_eq!(
         ready.json(),
-        json!({ "ready": true, "conditions": { "serving": "ok" } })
+        json!({ "ready": true, "conditions": { "serving": "ok", "store": "ok" } })
     );
     assert_eq!(page("/").await.status, 404);
 }

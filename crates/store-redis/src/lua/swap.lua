@@ -7,13 +7,16 @@
 if redis.call('GETRANGE', KEYS[1], 0, 7) ~= ARGV[1] then
   return redis.call('GET', KEYS[1])
 end
+-- A wake-up goes in before its record, so that an index that is none fails the write before anything is written. Out of
+-- memory is told by the first command that wants some, and by none after it.
+if ARGV[4] ~= '' then
+  redis.call('ZADD', KEYS[2], ARGV[4], ARGV[5])
+  if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+    redis.call('PEXPIRE', KEYS[2], ARGV[6])
+  end
+end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if ARGV[4] == '' then
   redis.call('ZREM', KEYS[2], ARGV[5])
-  return 1
-end
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[5])
-if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
-  redis.call('PEXPIRE', KEYS[2], ARGV[6])
 end
 return 1

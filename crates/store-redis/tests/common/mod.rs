@@ -1,7 +1,13 @@
 //! A Redis server of the test's own, and the adapter on it.
 
+pub(crate) mod proxy;
+pub(crate) mod records;
+pub(crate) mod service;
+pub(crate) mod wait;
+
 use std::sync::Arc;
 
+use countersign_domain::id::ShardCount;
 use countersign_domain::key::{Identity, KeyId, KeyRing, SecretKey};
 use countersign_store_redis::Redis;
 use countersign_store_redis::config::{Address, Config};
@@ -30,12 +36,17 @@ pub(crate) fn config(server: &RedisServer) -> Config {
 
 /// An instance that has not looked at its server yet. Every one draws other versions.
 pub(crate) fn instance(config: &Config) -> Redis {
+    instance_of(config, SHARDS, &identity(1), &code_keys(&[("k1", 1)]))
+}
+
+/// An instance of some installation, that has not looked at its server yet.
+pub(crate) fn instance_of(config: &Config, shards: ShardCount, identity: &Identity, keys: &KeyRing) -> Redis {
     use std::sync::atomic::{AtomicU64, Ordering};
     static INSTANCES: AtomicU64 = AtomicU64::new(0);
 
     let seed = seed_or(0x5EED).wrapping_add(INSTANCES.fetch_add(1, Ordering::Relaxed));
     let random = Arc::new(SeededRandom::new(seed));
-    Redis::new(config, SHARDS, &identity(1), &code_keys(&[("k1", 1)]), random).unwrap()
+    Redis::new(config, shards, identity, keys, random).unwrap()
 }
 
 /// The installation's own key.

@@ -1,0 +1,74 @@
+//! Whole use cases over an instance, and what a caller says to them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use countersign_domain::code::Guess;
+use countersign_domain::delivery::DeliveryReport;
+use countersign_domain::phone::PhoneNumber;
+use countersign_domain::use_case::{
+    CheckAnswer, CheckRequest, Error, ReportedDelivery, StartAnswer, StartRequest, VerificationName,
+};
+use countersign_store_redis::Redis;
+use countersign_store_redis::config::Config;
+use countersign_testkit::contract::recipient_store::SHARDS;
+use countersign_testkit::fixture::{app_id, caller, identity, key_ring, purpose};
+use countersign_testkit::house::House;
+
+use super::instance_of;
+
+/// An instance with the keys of the fixture, not yet looked at.
+pub(crate) fn instance_of_house(config: &Config) -> Redis {
+    instance_of(config, SHARDS, &identity(), &key_ring())
+}
+
+/// Every use case over an instance.
+pub(crate) fn house_on(redis: &Redis) -> House {
+    House::new(Arc::new(redis.recipients()), Arc::new(redis.limits()), redis.feed())
+}
+
+/// What asks a phone for a code.
+pub(crate) fn start_of(phone: &PhoneNumber) -> StartRequest {
+    StartRequest {
+        app: app_id(),
+        phone: phone.clone(),
+        purpose: purpose(),
+        language: None,
+        context: BTreeMap::new(),
+        request_id: None,
+        deadline: None,
+    }
+}
+
+pub(crate) async fn start(house: &House, phone: &PhoneNumber) -> Result<StartAnswer, Error> {
+    house.use_cases.start.execute(&caller(), start_of(phone)).await
+}
+
+pub(crate) async fn check(house: &House, name: VerificationName, code: &str) -> Result<CheckAnswer, Error> {
+    let request = CheckRequest {
+        name,
+        guess: Guess::parse(code).unwrap(),
+        context: BTreeMap::new(),
+        request_id: None,
+        deadline: None,
+    };
+    house.use_cases.check.execute(&caller(), request).await
+}
+
+/// What a post says of the newest message to a phone.
+pub(crate) fn said_of(house: &House, phone: &PhoneNumber, report: DeliveryReport) -> ReportedDelivery {
+    let sent = house.messenger.sent();
+    let newest = sent.iter().rfind(|it| it.to == *phone);
+    ReportedDelivery {
+        reference: newest.map(|it| it.reference.clone()),
+        report,
+    }
+}
+
+/// Applies a whole post, recipient by recipient.
+pub(crate) async fn post(house: &House, reports: Vec<ReportedDelivery>) {
+    let apply = &house.use_cases.apply_delivery;
+    for reports in apply.by_recipient(reports) {
+        apply.execute(&reports).await.unwrap();
+    }
+}

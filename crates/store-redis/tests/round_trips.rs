@@ -1,0 +1,231 @@
+//! What each use case costs: the commands a server sees of it. Those that tell listeners of a change go behind the
+//! answer and are counted apart.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+#[expect(dead_code, reason = "shared by several test binaries, of which each uses a part")]
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_domain::delivery::DeliveryReport;
+use countersign_domain::id::{RecipientKey, Shard};
+use countersign_domain::ports::{RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::recipient::Recipient;
+use countersign_domain::time::Timestamp;
+use countersign_domain::use_case::VerificationName;
+use countersign_domain::verification::{CheckOutcome, StartOutcome};
+use countersign_store_redis::recipients::RedisRecipients;
+use countersign_testkit::contract::recipient_store::SHARDS;
+use countersign_testkit::fixture::{now, phone, phone_number};
+use countersign_testkit::house::House;
+use countersign_testkit::redis_server::RedisServer;
+
+use crate::common::proxy::Proxy;
+use crate::common::records::{key_in, record, write};
+use crate::common::service::{check, house_on, instance_of_house, post, said_of, start};
+use crate::common::{config, open};
+
+/// The commands that clients sent while `work` went on, without those that tell of changes.
+async fn asked<T>(server: &RedisServer, work: impl Future<Output = T>) -> (Vec<String>, T) {
+    let monitor = server.monitor();
+    let done = work.await;
+    let asked = monitor.finish().into_iter().filter(|it| !it.from_script);
+    let asked = asked.map(|it| it.command).filter(|it| it != "PUBLISH").collect();
+    (asked, done)
+}
+
+async fn open_house() -> (RedisServer, House) {
+    let server = RedisServer::start();
+    let redis = instance_of_house(&config(&server));
+    redis.look().await.unwrap();
+    (server, house_on(&redis))
+}
+
+#[tokio::test]
+async fn a_start_is_three_round_trips_and_the_record_of_its_send_one() {
+    let (server, house) = open_house().await;
+    let (commands, started) = asked(&server, start(&house, &phone())).await;
+    assert_eq!(started.unwrap().outcome, StartOutcome::Opened);
+    assert_eq!(commands, ["GET", "EVALSHA", "EVALSHA"]);
+    let (commands, ()) = asked(&server, house.run_errands()).await;
+    assert_eq!(commands, ["EVALSHA"]);
+    assert_eq!(house.messenger.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_start_that_joins_is_one_round_trip() {
+    let (server, house) = open_house().await;
+    start(&house, &phone()).await.unwrap();
+    house.run_errands().await;
+    let (commands, joined) = asked(&server, start(&house, &phone())).await;
+    assert_eq!(joined.unwrap().outcome, StartOutcome::Joined);
+    assert_eq!(commands, ["GET"]);
+}
+
+#[tokio::test]
+async fn a_check_is_two_round_trips_whatever_it_says() {
+    let (server, house) = open_house().await;
+    let id = start(&house, &phone()).await.unwrap().view.id;
+    house.run_errands().await;
+    let code = house.messenger.last_code_for(&phone()).unwrap();
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    for (guess, outcome) in [(wrong, CheckOutcome::Incorrect), (&*code, CheckOutcome::Approved)] {
+        let (commands, checked) = asked(&server, check(&house, VerificationName::Id(id), guess)).await;
+        assert_eq!(checked.unwrap().outcome, outcome);
+        assert_eq!(commands, ["GET", "EVALSHA"], "{outcome:?}");
+    }
+    // What an approval gives back goes behind the answer.
+    let (commands, ()) = asked(&server, house.run_errands()).await;
+    assert_eq!(commands, ["EVALSHA"]);
+}
+
+#[tokio::test]
+async fn what_a_post_says_of_one_recipient_is_two_round_trips_however_much_it_is() {
+    let (server, house) = open_house().await;
+    let reports = [DeliveryReport::Sent, DeliveryReport::Delivered, DeliveryReport::Read];
+    for (n, count) in [(1, 1), (2, 3)] {
+        start(&house, &phone_number(n)).await.unwrap();
+        house.run_errands().await;
+        let said = |report: &DeliveryReport| said_of(&house, &phone_number(n), report.clone());
+        let said = reports[..count].iter().map(said).collect();
+        let (commands, ()) = asked(&server, post(&house, said)).await;
+        assert_eq!(commands, ["GET", "EVALSHA"], "{count} reports");
+    }
+}
+
+#[tokio::test]
+async fn an_old_report_is_one_round_trip() {
+    let (server, house) = open_house().await;
+    start(&house, &phone()).await.unwrap();
+    house.run_errands().await;
+    post(&house, vec![said_of(&house, &phone(), DeliveryReport::Read)]).await;
+    let (commands, ()) = asked(
+        &server,
+        post(&house, vec![said_of(&house, &phone(), DeliveryReport::Sent)]),
+    )
+    .await;
+    assert_eq!(commands, ["GET"]);
+}
+
+/// Writes what is to be written a moment before it is, when it is armed: then that is a conflict.
+struct Rival {
+    store: RedisRecipients,
+    is_armed: AtomicBool,
+}
+
+#[async_trait]
+impl RecipientStore for Rival {
+    async fn load(&self, key: RecipientKey) -> Result<Option<Stored>, StoreError> {
+        self.store.load(key).await
+    }
+
+    async fn replace(
+        &self,
+        key: RecipientKey,
+        seen: Option<Version>,
+        new: &Recipient,
+        now: Timestamp,
+    ) -> Result<Replaced, StoreError> {
+        if self.is_armed.swap(false, Ordering::SeqCst) {
+            let mut rival = match seen {
+                Some(_) => self.store.load(key).await?.unwrap().recipient,
+                None => record(1, now, None),
+            };
+            rival.keep_until = new.keep_until;
+            write(&self.store, key, seen, &rival, now).await;
+        }
+        self.store.replace(key, seen, new, now).await
+    }
+
+    async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError> {
+        self.store.due(now, shard, limit).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.backlog(now).await
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_costs_exactly_one_round_trip_more() {
+    let server = RedisServer::start();
+    let redis = instance_of_house(&config(&server));
+    redis.look().await.unwrap();
+    let rival = Arc::new(Rival {
+        store: redis.recipients(),
+        is_armed: AtomicBool::new(false),
+    });
+    let house = House::new(Arc::clone(&rival) as _, Arc::new(redis.limits()), redis.feed());
+
+    rival.is_armed.store(true, Ordering::SeqCst);
+    let (commands, started) = asked(&server, start(&house, &phone())).await;
+    assert_eq!(started.unwrap().outcome, StartOutcome::Opened);
+    // The load and the charge, the rival's write, the conflict, and the write of what was decided anew.
+    assert_eq!(commands, ["GET", "EVALSHA", "EVALSHA", "EVALSHA", "EVALSHA"]);
+
+    house.run_errands().await;
+    let code = house.messenger.last_code_for(&phone()).unwrap();
+    let name = VerificationName::Newest {
+        app: countersign_testkit::fixture::app_id(),
+        phone: phone(),
+        purpose: countersign_testkit::fixture::purpose(),
+    };
+    rival.is_armed.store(true, Ordering::SeqCst);
+    let (commands, checked) = asked(&server, check(&house, name, &code)).await;
+    assert_eq!(checked.unwrap().outcome, CheckOutcome::Approved);
+    // The load, the rival's load and write, the conflict, and the write of what was decided anew.
+    assert_eq!(commands, ["GET", "GET", "EVALSHA", "EVALSHA", "EVALSHA"]);
+}
+
+#[tokio::test]
+async fn looking_for_work_is_one_round_trip_and_a_second_one_when_there_is_some() {
+    let (server, redis) = open().await;
+    let store = redis.recipients();
+    let shard = key_in(3, 0).shard(SHARDS);
+    let (commands, due) = asked(&server, store.due(now(), shard, 100)).await;
+    assert_eq!((commands, due.unwrap().len()), (vec!["ZRANGE".to_owned()], 0));
+    for n in 0..3 {
+        write(&store, key_in(3, n), None, &record(n, now(), Some(now())), now()).await;
+    }
+    let (commands, due) = asked(&server, store.due(now(), shard, 100)).await;
+    assert_eq!(due.unwrap().len(), 3);
+    assert_eq!(commands, ["ZRANGE", "EXISTS", "EXISTS", "EXISTS"]);
+}
+
+#[tokio::test]
+async fn looking_for_work_and_counting_it_wait_for_the_network_as_often_as_is_said() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.socket()).await;
+    let redis = common::instance(&proxy.config(Duration::from_secs(2)));
+    redis.look().await.unwrap();
+    let store = redis.recipients();
+    let shard = key_in(3, 0).shard(SHARDS);
+    let turns = |before| proxy.turns() - before;
+
+    let before = proxy.turns();
+    assert_eq!(store.due(now(), shard, 100).await.unwrap().len(), 0);
+    assert_eq!(turns(before), 1);
+    for n in 0..50 {
+        write(&store, key_in(3, n), None, &record(n, now(), Some(now())), now()).await;
+    }
+    let before = proxy.turns();
+    assert_eq!(store.due(now(), shard, 100).await.unwrap().len(), 50);
+    assert_eq!(turns(before), 2);
+    let before = proxy.turns();
+    let (commands, backlog) = asked(&server, store.backlog(now())).await;
+    assert_eq!(backlog.unwrap(), 50);
+    assert_eq!(turns(before), 1);
+    assert_eq!(commands, ["ZCOUNT"; 16]);
+}
+
+#[tokio::test]
+async fn a_look_in_between_is_one_round_trip() {
+    let (server, redis) = open().await;
+    let (commands, looked) = asked(&server, redis.look()).await;
+    assert!(looked.unwrap().is_empty());
+    assert_eq!(commands, ["HGETALL"]);
+}
