@@ -230,12 +230,12 @@ impl fmt::Display for VerificationId {
         bytes[..16].copy_from_slice(&self.recipient.0);
         bytes[16..20].copy_from_slice(&self.serial.to_be_bytes());
         bytes[20..].copy_from_slice(&self.tag);
-        write!(
-            f,
-            "{}{}",
-            Self::PREFIX,
-            BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()
-        )
+        // Written on every line of the log, so without an allocation.
+        let mut body = [0; 39];
+        BASE32_NOPAD.encode_mut(&bytes, &mut body);
+        body.make_ascii_lowercase();
+        f.write_str(Self::PREFIX)?;
+        f.write_str(std::str::from_utf8(&body).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -23,13 +23,16 @@ use countersign_store_memory::recipients::MemoryStore;
 use countersign_testkit::fixture;
 use countersign_testkit::house::House;
 
-/// A store in which everybody has loaded before anybody writes.
-struct SlowStore(MemoryStore);
+/// A store in which everybody has loaded before anybody writes, and others get so many turns before a write is through.
+struct SlowStore {
+    store: MemoryStore,
+    turns_per_write: usize,
+}
 
 #[async_trait]
 impl RecipientStore for SlowStore {
     async fn load(&self, key: RecipientKey) -> Result<Option<Stored>, StoreError> {
-        let loaded = self.0.load(key).await;
+        let loaded = self.store.load(key).await;
         tokio::task::yield_now().await;
         loaded
     }
@@ -41,22 +44,27 @@ impl RecipientStore for SlowStore {
         new: &Recipient,
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
-        tokio::task::yield_now().await;
-        self.0.replace(key, seen, new, now).await
+        for _ in 0..self.turns_per_write {
+            tokio::task::yield_now().await;
+        }
+        self.store.replace(key, seen, new, now).await
     }
 
     async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError> {
-        self.0.due(now, shard, limit).await
+        self.store.due(now, shard, limit).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.0.backlog(now).await
+        self.store.backlog(now).await
     }
 }
 
-async fn race(starts: usize, with_request_ids: bool) -> (Vec<StartOutcome>, u64) {
+async fn race(starts: usize, with_request_ids: bool, turns_per_write: usize) -> (Vec<StartOutcome>, u64) {
     let limits = Arc::new(MemoryLimits::new());
-    let store = Arc::new(SlowStore(MemoryStore::new(ShardCount::DEFAULT)));
+    let store = Arc::new(SlowStore {
+        store: MemoryStore::new(ShardCount::DEFAULT),
+        turns_per_write,
+    });
     let house = Arc::new(House::new(store, Arc::clone(&limits) as _, Arc::new(MemoryFeed::new())));
     let mut tasks = Vec::new();
     for number in 0..starts {
@@ -102,17 +110,28 @@ async fn race(starts: usize, with_request_ids: bool) -> (Vec<StartOutcome>, u64)
     (outcomes, left)
 }
 
+async fn assert_one_opens(starts: usize, with_request_ids: bool, turns_per_write: usize) {
+    let race_is = format!("{starts} starts, request ids: {with_request_ids}, turns per write: {turns_per_write}");
+    let (outcomes, left) = race(starts, with_request_ids, turns_per_write).await;
+    let count = |wanted| outcomes.iter().filter(|it| **it == wanted).count();
+    let (opened, joined) = (count(StartOutcome::Opened), count(StartOutcome::Joined));
+    assert_eq!((opened, joined), (1, starts - 1), "{race_is}");
+    assert_eq!(left, 9, "{race_is}");
+}
+
 #[tokio::test]
 async fn of_parallel_starts_one_opens_the_others_join_and_one_is_charged() {
     for (starts, with_request_ids) in [(2, false), (9, false), (64, false), (9, true), (64, true)] {
-        let (outcomes, left) = race(starts, with_request_ids).await;
-        let opened = outcomes.iter().filter(|it| **it == StartOutcome::Opened).count();
-        let joined = outcomes.iter().filter(|it| **it == StartOutcome::Joined).count();
-        assert_eq!(
-            (opened, joined),
-            (1, starts - 1),
-            "{starts} starts, request ids: {with_request_ids}"
-        );
-        assert_eq!(left, 9, "{starts} starts, request ids: {with_request_ids}");
+        assert_one_opens(starts, with_request_ids, 1).await;
+    }
+}
+
+/// There are ten charges. While the first write is on its way, other starts could hold them all, and the rest be told that
+/// none is left.
+#[tokio::test]
+async fn parallel_starts_are_not_refused_for_want_of_what_those_they_race_will_give_back() {
+    for turns_per_write in [10, 100] {
+        assert_one_opens(64, false, turns_per_write).await;
+        assert_one_opens(64, true, turns_per_write).await;
     }
 }

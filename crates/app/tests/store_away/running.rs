@@ -52,10 +52,7 @@ async fn a_redis_that_becomes_read_only_is_not_ready_until_it_takes_writes_again
     })
     .await;
     scene.assert_no_calls(AT_ONCE).await;
-    let unfit = (
-        "ERROR",
-        "Redis does not fit the Redis server does not fit: this Redis is a replica",
-    );
+    let unfit = ("ERROR", "Redis does not fit this Redis is a replica");
     assert_told(&scene.serve, &[unfit]);
     scene.redis.ask_text("REPLICAOF NO ONE");
     let back = until_ready(&scene.serve, true).await;
@@ -103,10 +100,7 @@ async fn a_redis_that_evicts_meanwhile_goes_on_and_is_complained_about() {
     let text = std::fs::read_to_string(&conf).unwrap();
     std::fs::write(&conf, text.replace("noeviction", "allkeys-lru")).unwrap();
     scene.redis.restart();
-    let unfit = (
-        "ERROR",
-        "Redis does not fit the Redis server does not fit: Redis evicts keys",
-    );
+    let unfit = ("ERROR", "Redis does not fit Redis evicts keys");
     eventually("the complaint", async || (told(&scene.serve).len() == 2).then_some(())).await;
     assert_told(&scene.serve, &[AWAY, unfit]);
     // It is still the server with the data.

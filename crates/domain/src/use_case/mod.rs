@@ -12,6 +12,7 @@ mod faults;
 mod get;
 mod records;
 mod start;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use crate::policy::Policy;
 use crate::ports::{ChangeFeed, Clock, LimitStore, Observer, RecipientStore, Replaced, Stored, Taken, Version};
 use crate::recipient::Recipient;
 use crate::time::Timestamp;
+use crate::use_case::turns::Turns;
 use crate::use_case::{DECISIONS_MAX, Error, Ports, Rulebook};
 use crate::verification::Verification;
 
@@ -21,6 +22,7 @@ pub struct Records {
     store: Arc<dyn RecipientStore>,
     limits: Arc<dyn LimitStore>,
     feed: Arc<dyn ChangeFeed>,
+    turns: Turns,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn Observer>,
 }
@@ -72,6 +74,7 @@ impl Records {
             store: Arc::clone(&ports.recipients),
             limits: Arc::clone(&ports.limits),
             feed: Arc::clone(&ports.feed),
+            turns: Turns::default(),
             clock: Arc::clone(&ports.clock),
             observer: Arc::clone(&ports.observer),
         }
@@ -145,7 +148,7 @@ impl Records {
             Some(known) => Some(known),
             None => self.store.load(key).await?,
         };
-        let mut refusals = 0;
+        let (mut refusals, mut waited) = (0, false);
         for _ in 0..DECISIONS_MAX {
             let (recipient, moment) = self.settled(stored.as_ref());
             if deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
@@ -167,6 +170,16 @@ impl Records {
             };
             next.seal(&self.rulebook.policy_of(&next), moment.now);
             let seen = stored.as_ref().map(|it| it.version);
+            // Held until the write is through.
+            let turn = if charges.is_empty() { None } else { self.turns.take(key) };
+            if turn.is_none() && !charges.is_empty() && !waited {
+                // What this one would charge for is probably being opened, and then there is only to join. Whoever
+                // waited in vain goes on without a turn, so that a flood of refused starts does not queue up.
+                waited = true;
+                self.turns.end_of(key).await;
+                stored = self.store.load(key).await?;
+                continue;
+            }
             if let Some(refusal) = self.charge(&charges, taken, moment.now).await? {
                 // Whoever took the last of it may have opened what this request only has to join.
                 refusals += 1;
