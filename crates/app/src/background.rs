@@ -3,13 +3,13 @@
 //! Neither contains a rule: *that* somebody keeps trying is decided here, *when* and *whether* in the domain.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use countersign_domain::id::{RecipientKey, ShardCount};
 use countersign_domain::ports::{Courier, Errand};
 use countersign_domain::use_case::{Dispatch, Error};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,53 +27,95 @@ const IDLE_WAIT: Duration = Duration::from_millis(200);
 /// How long the loop waits when the store is away.
 const AWAY_WAIT: Duration = Duration::from_secs(1);
 
-/// Takes errands into a bounded queue in this process.
-#[derive(Debug)]
-pub(crate) struct QueueCourier(mpsc::Sender<Errand>);
+/// Runs errands in this process: at once while there is a place, from a bounded queue when there is none.
+pub(crate) struct QueueCourier {
+    queue: mpsc::Sender<Errand>,
+    places: Arc<Places>,
+}
 
 /// The other end of the queue.
-pub(crate) struct Errands(mpsc::Receiver<Errand>);
+pub(crate) struct Errands {
+    queue: mpsc::Receiver<Errand>,
+    places: Arc<Places>,
+}
+
+/// Where errands run.
+struct Places {
+    free: Arc<Semaphore>,
+    running: TaskTracker,
+    /// Who carries errands out; nobody before [`Errands::run`].
+    dispatch: OnceLock<Arc<Dispatch>>,
+}
 
 /// A courier, and the errands that are handed to it.
 pub(crate) fn courier() -> (Arc<QueueCourier>, Errands) {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
-    (Arc::new(QueueCourier(sender)), Errands(receiver))
+    let places = Arc::new(Places {
+        free: Arc::new(Semaphore::new(RUNNING_MAX)),
+        running: TaskTracker::new(),
+        dispatch: OnceLock::new(),
+    });
+    let courier = QueueCourier {
+        queue: sender,
+        places: Arc::clone(&places),
+    };
+    let errands = Errands {
+        queue: receiver,
+        places,
+    };
+    (Arc::new(courier), errands)
 }
 
 impl Courier for QueueCourier {
     fn hand_over(&self, errand: Errand) -> Result<(), Errand> {
-        self.0.try_send(errand).map_err(|refused| match refused {
+        if self.queue.is_closed() {
+            return Err(errand);
+        }
+        // Nobody overtakes: while somebody waits for a place, none is free.
+        if let (Some(dispatch), Ok(place)) = (
+            self.places.dispatch.get(),
+            Arc::clone(&self.places.free).try_acquire_owned(),
+        ) {
+            self.places.run(dispatch, errand, place);
+            return Ok(());
+        }
+        self.queue.try_send(errand).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(errand) | mpsc::error::TrySendError::Closed(errand) => errand,
         })
+    }
+}
+
+impl Places {
+    fn run(&self, dispatch: &Arc<Dispatch>, errand: Errand, place: OwnedSemaphorePermit) {
+        let dispatch = Arc::clone(dispatch);
+        self.running.spawn(async move {
+            dispatch.run(errand).await;
+            drop(place);
+        });
     }
 }
 
 impl Errands {
     /// Runs errands until `stop`, then takes no more and finishes what was taken.
     pub(crate) async fn run(mut self, dispatch: Arc<Dispatch>, stop: CancellationToken) {
-        let running = TaskTracker::new();
-        let places = Arc::new(Semaphore::new(RUNNING_MAX));
+        let dispatch = self.places.dispatch.get_or_init(|| dispatch);
         loop {
             let errand = tokio::select! {
-                errand = self.0.recv() => errand,
-                () = stop.cancelled(), if !self.0.is_closed() => {
+                errand = self.queue.recv() => errand,
+                () = stop.cancelled(), if !self.queue.is_closed() => {
                     // What waits is still handed out; only new errands are refused.
-                    self.0.close();
+                    self.queue.close();
                     continue;
                 }
             };
             let Some(errand) = errand else { break };
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            let Ok(place) = Arc::clone(&self.places.free).acquire_owned().await else {
                 break;
             };
-            let dispatch = Arc::clone(&dispatch);
-            running.spawn(async move {
-                dispatch.run(errand).await;
-                drop(place);
-            });
+            self.places.run(dispatch, errand, place);
         }
-        running.close();
-        running.wait().await;
+        self.places.running.close();
+        self.places.running.wait().await;
     }
 }
 

@@ -28,6 +28,7 @@ pub mod reason;
 mod redacted;
 mod server;
 mod service;
+mod unbroken;
 
 pub use client::{Client, ClientToken, ConnectError, Credentials, connect};
 pub use config::Config;

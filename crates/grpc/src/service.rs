@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 use crate::convert;
 use crate::deadline::Deadline;
 use crate::errors;
+use crate::unbroken::{Panicked, Unbroken};
 use crate::v1;
 use crate::v1::verification_service_server::VerificationService;
 
@@ -87,8 +88,8 @@ pub(crate) struct Verifications {
 }
 
 impl Verifications {
-    /// Carries a use case out in a task of its own, so that a caller who goes away cannot tear it in half between
-    /// charging and writing. The permit goes with the task: abandoned work counts until it is done.
+    /// Carries a use case out to its end, so that a caller who goes away cannot tear it in half between charging and
+    /// writing. The permit goes with the work: what is abandoned counts until it is done.
     async fn carry_out<T: Send + 'static>(
         &self,
         call: Call,
@@ -97,14 +98,14 @@ impl Verifications {
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             return Err(errors::overloaded(&call));
         };
-        let task = tokio::spawn(async move {
+        let work = Unbroken::new(async move {
             let _permit = permit;
-            // Judged inside the task, so that a failure is logged even when nobody waits for it any more.
+            // Judged here, so that a failure is logged even when nobody waits for it any more.
             work.await.map_err(|error| errors::status(&error, &call))
         });
-        match task.await {
+        match work.await {
             Ok(answer) => answer,
-            Err(_) => Err(errors::broken("a use case panicked")),
+            Err(Panicked) => Err(errors::broken("a use case panicked")),
         }
     }
 }
