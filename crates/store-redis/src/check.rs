@@ -30,7 +30,7 @@ pub enum CheckError {
     #[error("{0}")]
     Away(String),
     /// The server, or what is in it, does not fit. Somebody has to change something.
-    #[error("the Redis server does not fit: {}", listed(.0))]
+    #[error("{}", listed(.0))]
     Refused(Vec<Refusal>),
 }
 

@@ -10,15 +10,22 @@ use std::time::Duration;
 
 use countersign_domain::ports::StoreError;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::TcpSettings;
 use redis::{Client, Cmd, ErrorKind, FromRedisValue, Pipeline, ProtocolVersion, RedisError, RedisResult};
 use redis::{RedisConnectionInfo, Script, ScriptInvocation, TlsCertificates};
 use rustls::crypto::CryptoProvider;
+use socket2::TcpKeepalive;
 use thiserror::Error;
 
 use crate::config::Config;
 
 /// Commands that may wait to be written to the connection; more callers wait for a place, and time out there.
 const WAITING_MAX: usize = 1_024;
+
+/// After how much silence the system asks whether the server is still there, how often, and how many times in vain.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
 
 /// Why a call did not succeed. What the server said is cut before anything that was sent to it.
 #[derive(Clone, Debug, Error)]
@@ -212,7 +219,10 @@ pub(crate) fn client(config: &Config) -> RedisResult<Client> {
     if let Some(password) = &config.password {
         settings = settings.set_password(password.as_str());
     }
-    let info = from_address.clone().set_redis_settings(settings);
+    let info = from_address
+        .clone()
+        .set_redis_settings(settings)
+        .set_tcp_settings(tcp_settings());
     match &config.authorities {
         Some(authorities) if config.address.is_encrypted() => {
             let certificates = TlsCertificates {
@@ -223,6 +233,15 @@ pub(crate) fn client(config: &Config) -> RedisResult<Client> {
         }
         _ => Client::open(info),
     }
+}
+
+/// Commands go out at once, and a peer that is gone without a word is noticed even by a connection that only listens.
+fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_RETRIES);
+    TcpSettings::default().set_nodelay(true).set_keepalive(keepalive)
 }
 
 /// Names the implementation of cryptography that TLS uses in this process; the library panics when there is none.

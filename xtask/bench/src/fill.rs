@@ -42,30 +42,52 @@ pub(crate) async fn fill(service: &Contestant, redis: &RedisServer, wanted: u64)
     .await?;
     caller.settle(service.process()).await?;
     let patterns = read(redis).await?;
+    let copies = wanted.saturating_sub(PATTERNS);
+    each_copy(redis, &patterns, copies, |pipeline, pattern, key| {
+        let life = pattern.life;
+        pipeline
+            .cmd("SET")
+            .arg(key)
+            .arg(&pattern.value)
+            .arg("PX")
+            .arg(life)
+            .ignore();
+    })
+    .await?;
+    // Redis grows its tables a little with every call after the one that found them full. That belongs to the fill and
+    // not to the first cell after it.
+    each_copy(redis, &patterns, copies, |pipeline, _, key| {
+        pipeline.cmd("PTTL").arg(key).ignore();
+    })
+    .await?;
+    // Whatever the fill still owes the disk is not the first cell's.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    crate::target::idle(&redis.process).await
+}
+
+/// Asks something about every copy, a piece at a time; the same keys each time.
+async fn each_copy(
+    redis: &RedisServer,
+    patterns: &[Pattern],
+    copies: u64,
+    ask: impl Fn(&mut redis::Pipeline, &Pattern, Vec<u8>),
+) -> Outcome<()> {
     let mut random = StdRng::seed_from_u64(SEED);
     let mut connection = redis.connection();
-    let mut left = wanted.saturating_sub(PATTERNS);
+    let mut left = copies;
     while left > 0 {
         let piece = left.min(PIECE);
         let mut pipeline = redis::pipe();
         for (_, pattern) in (0..piece).zip(patterns.iter().cycle()) {
             let mut key = pattern.head.clone();
             key.extend_from_slice(&random.random::<[u8; 16]>());
-            pipeline
-                .cmd("SET")
-                .arg(key)
-                .arg(&pattern.value)
-                .arg("PX")
-                .arg(pattern.life)
-                .ignore();
+            ask(&mut pipeline, pattern, key);
         }
-        let set: Result<(), _> = pipeline.query_async(&mut connection).await;
-        set.map_err(|error| fault(&error))?;
+        let asked: Result<(), _> = pipeline.query_async(&mut connection).await;
+        asked.map_err(|error| fault(&error))?;
         left -= piece;
     }
-    // Whatever the fill still owes the disk is not the first cell's.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    crate::target::idle(&redis.process).await
+    Ok(())
 }
 
 /// The records that the service left.

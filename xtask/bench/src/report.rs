@@ -296,8 +296,9 @@ fn footprint_words(footprint: &Footprint) -> String {
     format!(
         "\nMemory of Redis: {bytes} bytes and {keys} keys for each of {} recipients with one open verification whose \
          message was\naccepted: the record, its place in the wake-up index, the limit of unanswered sends, and Redis' \
-         own share.\n",
-        footprint.recipients
+         own share;\n{} once all are approved.\n",
+        footprint.recipients,
+        whole(footprint.approved_bytes_each),
     )
 }
 
