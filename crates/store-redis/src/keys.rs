@@ -7,10 +7,10 @@
 //!
 //! | key | type | holds | lives | bytes in Redis |
 //! |---|---|---|---|---|
-//! | `cs:meta` | hash | format, number of shards, fingerprints of the keys | [`META_LIFE`], renewed by every instance each minute | 300, once |
-//! | `cs:{n}:r:<16>` | string | the record of one recipient ([`crate::record`], which has its own version) | from the writer's `now` to `keep_until` | 150 and the record, which has 120 with one verification |
-//! | `cs:{n}:w` | sorted set | the wake-up index of a shard: recipient keys by `wake_at`, in milliseconds | [`INDEX_SLACK`] beyond the longest record in it | 105 per recipient that has to be woken |
-//! | `cs:{n}:l:<16>` | string | the state of one limit ([`crate::limits`]) | from the charger's `now` to the moment it counts for nothing, and [`LIMIT_GRACE`] | 120 |
+//! | `cs:meta` | hash | format, number of shards, fingerprints of the keys | 400 days, renewed by every instance each minute | 300, once |
+//! | `cs:{n}:r:<16>` | string | the record of one recipient (`record`, which has its own version) | from the writer's `now` to `keep_until` | 150 and the record, which has 120 with one verification |
+//! | `cs:{n}:w` | sorted set | the wake-up index of a shard: recipient keys by `wake_at`, in milliseconds | a day beyond the longest record in it | 105 per recipient that has to be woken |
+//! | `cs:{n}:l:<16>` | string | the state of one limit (`limits`) | from the charger's `now` to the moment it counts for nothing, and five minutes | 120 |
 //! | `cs:{n}:c:<16>` | channel | nothing: a message says that the recipient changed | – | 0 unless somebody listens |
 //!
 //! The sixteen bytes are keyed digests made by the domain (`RecipientKey`, `LimitKey`): nobody learns a phone from a

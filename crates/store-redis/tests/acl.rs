@@ -23,8 +23,8 @@ use zeroize::Zeroizing;
 
 use crate::common::records::{key_in, record};
 use crate::common::service::{check, house_on, instance_of_house, start};
-use crate::common::wait::{eventually, soon};
 use crate::common::{config, instance};
+use countersign_testkit::wait::{eventually, soon};
 
 const USER: &str = "countersign";
 const PASSWORD: &str = "correct horse battery staple";

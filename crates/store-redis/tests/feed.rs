@@ -18,8 +18,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::common::records::key;
-use crate::common::wait::{eventually, soon};
 use crate::common::{config, instance, open, open_on};
+use countersign_testkit::wait::{eventually, soon};
 
 /// How many channels are subscribed on the server.
 fn channels(server: &RedisServer) -> usize {

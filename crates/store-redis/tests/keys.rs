@@ -170,7 +170,7 @@ async fn a_record_whose_time_is_over_when_it_is_written_goes_at_once_and_is_neve
     let mut for_ever = record(1, now(), Some(now()));
     for_ever.keep_until = Timestamp::from_unix_millis(u64::MAX);
     write(&redis.recipients(), key_in(1, 2), None, &for_ever, now()).await;
-    common::wait::eventually("the end of the record", async || {
+    countersign_testkit::wait::eventually("the end of the record", async || {
         let gone = redis.recipients().load(key_in(1, 1)).await.unwrap().is_none();
         gone.then_some(())
     })

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::common::instance;
 use crate::common::records::{key, record, write};
 use crate::common::service::{house_on, instance_of_house, start};
-use crate::common::wait::soon;
+use countersign_testkit::wait::soon;
 
 /// How many ports are tried: somebody else may take one between its choice and its use.
 const PORTS_MAX: usize = 20;

@@ -25,3 +25,4 @@ pub mod random;
 pub mod recorder;
 pub mod redis_server;
 mod sync;
+pub mod wait;

@@ -16,9 +16,9 @@ use crate::common::crowd::{Crowd, Opened};
 use crate::common::meta::{Meta, error_answer, post_signed, status_webhook};
 use crate::common::plan::{CALLER_TOKEN, CODE_KEY, IDENTITY_KEY, META_APP_SECRET, META_TOKEN, META_VERIFY_TOKEN, Plan};
 use crate::common::serve::Serve;
-use crate::common::wait::{eventually, soon};
 use crate::held::{everything, immortal};
 use crate::needles::{Needles, written};
+use countersign_testkit::wait::{eventually, soon};
 
 /// How many verifications there are.
 const PEOPLE: u64 = 1_000;

@@ -14,7 +14,7 @@ use crate::common::calls::{by_id, check_request, start_request};
 use crate::common::clock::Stopwatch;
 use crate::common::dev::{Dev, text};
 use crate::common::meta::Meta;
-use crate::common::wait::{eventually, soon};
+use countersign_testkit::wait::{eventually, soon};
 
 /// The app that `dev` has.
 const APP: &str = "demo";

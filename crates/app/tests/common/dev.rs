@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::common::http::get;
 use crate::common::process::{Ended, Process, countersign, run};
-use crate::common::wait::{PATIENCE, eventually};
+use countersign_testkit::wait::{PATIENCE, eventually};
 
 /// A running `dev` with a state folder of its own.
 pub(crate) struct Dev {

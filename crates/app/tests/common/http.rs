@@ -7,7 +7,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use crate::common::wait::soon;
+use countersign_testkit::wait::soon;
 
 /// The most of an answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;

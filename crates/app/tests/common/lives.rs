@@ -9,7 +9,7 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::common::calls::other_than;
 use crate::common::crowd::{Crowd, Tally, phone};
 use crate::common::meta::Meta;
-use crate::common::wait::{eventually, eventually_every};
+use countersign_testkit::wait::{eventually, eventually_every};
 
 /// The shortest waits there may be: Meta takes one message in 6 s to the same person.
 pub(crate) const SHORTEST_WAITS: &str = "send_waits = [\"6s\", \"6s\", \"6s\"]";

@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::common::clock::wall_millis;
 use crate::common::http::{Reply, post};
 use crate::common::plan::{META_APP_SECRET, META_TOKEN, META_VERIFY_TOKEN, PHONE_NUMBER_ID};
-use crate::common::wait::soon;
+use countersign_testkit::wait::soon;
 
 /// A running stand-in for Meta. Ends when dropped.
 pub(crate) struct Meta {

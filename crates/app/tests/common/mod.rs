@@ -12,4 +12,3 @@ pub(crate) mod meta;
 pub(crate) mod plan;
 pub(crate) mod process;
 pub(crate) mod serve;
-pub(crate) mod wait;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::common::wait::{PATIENCE, soon};
+use countersign_testkit::wait::{PATIENCE, soon};
 
 /// The binary as a user of this machine would run it, who has nothing set but a place for state.
 pub(crate) fn countersign(state: &Path) -> Command {

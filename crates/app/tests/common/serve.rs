@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::common::plan::{CALLER_TOKEN, Plan};
 use crate::common::process::{Process, countersign};
-use crate::common::wait::PATIENCE;
+use countersign_testkit::wait::PATIENCE;
 
 /// A running `serve`.
 pub(crate) struct Serve {

@@ -12,7 +12,7 @@ use crate::common::meta::Meta;
 use crate::common::plan::Plan;
 use crate::common::process::{Process, countersign, run};
 use crate::common::serve::Serve;
-use crate::common::wait::soon;
+use countersign_testkit::wait::soon;
 
 const PERSON: &str = "+5511987654321";
 

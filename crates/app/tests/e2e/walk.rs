@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::common::calls::other_than;
 use crate::common::dev::{Dev, text};
-use crate::common::wait::eventually;
+use countersign_testkit::wait::eventually;
 
 const PERSON: &str = "+5511987654321";
 

@@ -14,7 +14,7 @@ use crate::common::crowd::phone;
 use crate::common::meta::Meta;
 use crate::common::plan::Plan;
 use crate::common::serve::Serve;
-use crate::common::wait::{eventually, soon};
+use countersign_testkit::wait::{eventually, soon};
 
 /// Messages that were under way and reached nobody.
 const LOST: u64 = 40;

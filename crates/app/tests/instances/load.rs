@@ -17,8 +17,8 @@ use tonic_types::StatusExt;
 
 use crate::common::calls::{by_id, check_request, other_than, start_request};
 use crate::common::crowd::phone;
-use crate::common::wait::soon;
 use crate::fleet::INSTANCES;
+use countersign_testkit::wait::soon;
 
 /// How long a caller waits before a call that failed is repeated.
 const REPEAT_AFTER: Duration = Duration::from_millis(20);

@@ -9,8 +9,8 @@ use tonic::{Code, Status};
 use crate::common::calls::{assert_refused, by_id, check_request, start, start_request};
 use crate::common::meta::{post_signed, status_webhook};
 use crate::common::plan::{Plan, STORE_PASSWORD};
-use crate::common::wait::eventually;
 use crate::walk::{MARKS, Walk, shifted};
+use countersign_testkit::wait::eventually;
 
 const PERSON: &str = "+5511987650021";
 const OTHER: &str = "+5511987650022";

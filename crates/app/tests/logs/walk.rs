@@ -11,8 +11,8 @@ use crate::common::plan::{
     CALLER_TOKEN, CODE_KEY, IDENTITY_KEY, META_APP_SECRET, META_TOKEN, META_VERIFY_TOKEN, Plan, STORE_PASSWORD,
 };
 use crate::common::serve::Serve;
-use crate::common::wait::{PATIENCE, eventually, soon};
 use crate::secrets::Secrets;
+use countersign_testkit::wait::{PATIENCE, eventually, soon};
 
 /// A token nobody knows.
 const STRANGER: &str = "token-of-a-stranger-77aa19f3c0";

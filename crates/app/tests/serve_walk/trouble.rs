@@ -9,7 +9,7 @@ use crate::common::gate::Gate;
 use crate::common::meta::{Meta, error_answer, post_signed, status_webhook};
 use crate::common::plan::Plan;
 use crate::common::serve::Serve;
-use crate::common::wait::eventually;
+use countersign_testkit::wait::eventually;
 
 const PERSON: &str = "+5511987654321";
 const OTHER: &str = "+5511987654322";

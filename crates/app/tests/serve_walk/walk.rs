@@ -9,7 +9,7 @@ use crate::common::meta::Meta;
 use crate::common::plan::{PHONE_NUMBER_ID, Plan};
 use crate::common::process::{countersign, run};
 use crate::common::serve::Serve;
-use crate::common::wait::{eventually, soon};
+use countersign_testkit::wait::{eventually, soon};
 
 const PERSON: &str = "+5511987654321";
 

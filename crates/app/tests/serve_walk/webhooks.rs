@@ -11,7 +11,7 @@ use crate::common::http;
 use crate::common::meta::{Meta, envelope, post_signed, post_with, status_webhook};
 use crate::common::plan::{META_APP_SECRET, META_VERIFY_TOKEN, Plan};
 use crate::common::serve::Serve;
-use crate::common::wait::{eventually, soon};
+use countersign_testkit::wait::{eventually, soon};
 
 const PERSON: &str = "+5511987654321";
 

@@ -12,8 +12,8 @@ use crate::common::meta::Meta;
 use crate::common::plan::{Plan, STORE_PASSWORD};
 use crate::common::process::{Ended, countersign, run};
 use crate::common::serve::Serve;
-use crate::common::wait::eventually;
 use crate::scene::{AWAY, BACK, OTHER, PERSON, ask_for, assert_told, told, until_ready};
+use countersign_testkit::wait::eventually;
 
 /// Runs `serve` under a plan that keeps it from starting.
 async fn refused(plan: &Plan) -> Ended {

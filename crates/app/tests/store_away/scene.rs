@@ -14,7 +14,7 @@ use crate::common::http;
 use crate::common::meta::{Meta, post_signed, status_webhook};
 use crate::common::plan::Plan;
 use crate::common::serve::Serve;
-use crate::common::wait::eventually;
+use countersign_testkit::wait::eventually;
 
 pub(crate) const PERSON: &str = "+5511987654321";
 pub(crate) const OTHER: &str = "+5511987654322";

@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn a_caller_with_a_short_deadline_hears_at_its_deadline_that_it_passed() {
-    let scene = Scene::set("timeout = \"1s\"").await;
+    let scene = Scene::set("timeout = \"4s\"").await;
     signal(&scene.redis, "STOP");
     for _ in 0..5 {
         let mut request = Request::new(check_request(&scene.id, &scene.code));
@@ -33,7 +33,7 @@ async fn a_caller_with_a_short_deadline_hears_at_its_deadline_that_it_passed() {
         );
         assert!(took >= SHORT.mul_f32(0.9), "{took:?}: {late:?}");
         println!("with a deadline of {SHORT:?}: {:?} after {took:.1?}", late.code());
-        assert_within(&watch, SHORT + Duration::from_millis(500));
+        assert_within(&watch, SHORT + Duration::from_secs(2));
     }
     signal(&scene.redis, "CONT");
     until_ready(&scene.serve, true).await;
@@ -63,7 +63,7 @@ async fn while_redis_says_nothing_calls_fail_when_the_time_of_the_store_is_up() 
             Code::Unavailable,
             reason::STORE_UNAVAILABLE,
         );
-        assert_within(&watch, Duration::from_millis(900));
+        assert_within(&watch, Duration::from_secs(3));
     }
     assert_told(&scene.serve, &[AWAY]);
     signal(&scene.redis, "CONT");
@@ -87,7 +87,7 @@ async fn sigterm_ends_the_process_in_order_while_redis_is_gone() {
         "{}",
         ended.stderr
     );
-    assert_within(&watch, Duration::from_secs(5));
+    assert_within(&watch, Duration::from_secs(15));
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn sigterm_ends_the_process_in_order_while_redis_says_nothing() {
         "{}",
         ended.stderr
     );
-    assert_within(&watch, Duration::from_secs(10));
+    assert_within(&watch, Duration::from_secs(20));
     println!("the call that waited was told {:?}", waiting.await.unwrap().code());
     signal(&scene.redis, "CONT");
 }

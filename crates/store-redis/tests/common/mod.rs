@@ -3,7 +3,6 @@
 pub(crate) mod proxy;
 pub(crate) mod records;
 pub(crate) mod service;
-pub(crate) mod wait;
 
 use std::sync::Arc;
 

@@ -22,7 +22,7 @@ use crate::calls::{MARGIN, all_work, in_time};
 use crate::common::instance;
 use crate::common::proxy::{Proxy, Weather};
 use crate::common::records::{key, record};
-use crate::common::wait::eventually;
+use countersign_testkit::wait::eventually;
 
 const TIMEOUT: Duration = Duration::from_millis(60);
 const WRITERS: u32 = 24;

@@ -9,8 +9,8 @@ use countersign_testkit::redis_server::RedisServer;
 
 use crate::calls::{all_work, every_call, expect_unavailable, expect_working, get, in_time, put};
 use crate::common::records::{key, record, write};
-use crate::common::wait::{eventually, soon};
 use crate::common::{config, instance, open};
+use countersign_testkit::wait::{eventually, soon};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::calls::{all_work, expect_working};
 use crate::common::records::key;
-use crate::common::wait::eventually;
 use crate::common::{config, instance};
+use countersign_testkit::wait::eventually;
 
 const SECOND: Duration = Duration::from_secs(1);
 const GUESSED: &str = "hunter2-guessed";

@@ -12,7 +12,7 @@ use crate::calls::{all_work, every_call, expect_unavailable, expect_working, get
 use crate::common::instance;
 use crate::common::proxy::{Proxy, Weather};
 use crate::common::records::{key, record};
-use crate::common::wait::{eventually, soon};
+use countersign_testkit::wait::{eventually, soon};
 
 const TIMEOUT: Duration = Duration::from_millis(200);
 

@@ -10,8 +10,8 @@ use countersign_testkit::redis_server::RedisServer;
 
 use crate::calls::{all_work, charge, get, put};
 use crate::common::records::{key, record};
-use crate::common::wait::eventually;
 use crate::common::{config, instance, open};
+use countersign_testkit::wait::eventually;
 
 /// Nobody listens there.
 const FOLLOW: &str = "REPLICAOF 127.0.0.1 1";

@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// Longer than anything a test waits for on a busy machine; whoever waits this long has found a bug.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How often one looks at what cannot be waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Waits for `event`, and fails with `what` when it does not come.
 #[track_caller]
-pub(crate) fn soon<T>(what: impl Display, event: impl Future<Output = T>) -> impl Future<Output = T> {
+pub fn soon<T>(what: impl Display, event: impl Future<Output = T>) -> impl Future<Output = T> {
     let caller = std::panic::Location::caller();
     async move {
         let came = timeout(PATIENCE, event).await;
@@ -21,12 +21,12 @@ pub(crate) fn soon<T>(what: impl Display, event: impl Future<Output = T>) -> imp
 }
 
 /// Looks until there is something to see, and fails with `what` when there never is.
-pub(crate) async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
     eventually_every(LOOK_EVERY, what, look).await
 }
 
 /// Like [`eventually`], for what takes long and is looked at by many.
-pub(crate) async fn eventually_every<T>(every: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually_every<T>(every: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let looking = async {
