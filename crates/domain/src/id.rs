@@ -103,8 +103,7 @@ impl RecipientKey {
 
     /// The shard this recipient's wake-up index lives in.
     pub fn shard(&self, count: ShardCount) -> Shard {
-        let head = u16::from_be_bytes([self.0[0], self.0[1]]);
-        Shard(head % count.0)
+        Shard::of(&self.0, count)
     }
 }
 
@@ -119,6 +118,11 @@ impl fmt::Debug for RecipientKey {
 pub struct Shard(u16);
 
 impl Shard {
+    /// The shard of a keyed digest, whose bytes are evenly spread.
+    pub(crate) const fn of(digest: &[u8; 16], count: ShardCount) -> Self {
+        Self(u16::from_be_bytes([digest[0], digest[1]]) % count.0)
+    }
+
     /// The shard's number, from 0.
     pub const fn number(self) -> u16 {
         self.0

@@ -7,6 +7,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::id::{Shard, ShardCount};
 use crate::key::{Identity, truncated};
 use crate::time::{Timestamp, millis};
 
@@ -79,6 +80,11 @@ impl LimitKey {
         Self(truncated(
             identity.digest("countersign limit v1", &[rule.as_str().as_bytes(), subject]),
         ))
+    }
+
+    /// The shard a store keeps the state of this limit in; chosen like that of a recipient.
+    pub fn shard(&self, count: ShardCount) -> Shard {
+        Shard::of(&self.0, count)
     }
 
     /// A key from bytes, for stores and tests.

@@ -105,8 +105,7 @@ impl Keys {
     }
 
     pub(crate) fn limit(&self, key: LimitKey) -> Vec<u8> {
-        let head = u16::from_be_bytes([key.as_bytes()[0], key.as_bytes()[1]]);
-        self.digest(head % self.count.get(), b'l', key.as_bytes())
+        self.digest(key.shard(self.count).number(), b'l', key.as_bytes())
     }
 
     /// The channel on which changes of a recipient are told.

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod crowd;
 pub(crate) mod dev;
 pub(crate) mod gate;
+pub(crate) mod guesses;
 pub(crate) mod http;
 pub(crate) mod lives;
 pub(crate) mod meta;

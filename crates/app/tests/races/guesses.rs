@@ -2,16 +2,10 @@
 
 use std::sync::Arc;
 
-use countersign_grpc::v1::VerificationState;
-
 use crate::common::clock::Stopwatch;
-use crate::common::crowd::{Crowd, Tally, of, print, race_each, sum, track, with_junk, wrong_codes};
+use crate::common::crowd::{Crowd, of, print, race_each, sum, track, with_junk};
 use crate::common::dev::Dev;
-
-/// The wrong guesses a verification bears by default.
-const BUDGET: u64 = 5;
-/// Verifications that are raced for at a time.
-const AT_ONCE: usize = 8;
+use crate::common::guesses::{AT_ONCE, BUDGET, approve_each_once, compare_within_the_budget, let_the_right_code_win};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_verifications_with_50_right_codes_each_are_approved_a_thousand_times() {
@@ -19,23 +13,7 @@ async fn a_thousand_verifications_with_50_right_codes_each_are_approved_a_thousa
     let dev = Dev::start().await;
     let crowd = Crowd::of(&dev).await;
     let opened = crowd.open(&dev, 1_000).await;
-    let (before, watch) = (crowd.calls(), Stopwatch::start());
-    let tallies = race_each(&opened, AT_ONCE, |it| {
-        Arc::clone(&crowd).check_all(it.id, vec![it.code; 50])
-    })
-    .await;
-    let all = sum(&tallies);
-    print(
-        "1000 verifications x 50 right codes",
-        &all,
-        crowd.calls() - before,
-        &watch,
-    );
-    assert!(
-        tallies.iter().all(|it| of(it, "APPROVED") == 1),
-        "one was approved twice, or never"
-    );
-    assert_eq!(all, Tally::from([("APPROVED", 1_000), ("ALREADY_APPROVED", 49_000)]));
+    approve_each_once("1000 verifications x 50 right codes", &crowd, &opened).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,37 +22,7 @@ async fn of_200_wrong_guesses_at_each_of_a_thousand_no_more_than_5_are_compared(
     let dev = Dev::start().await;
     let crowd = Crowd::of(&dev).await;
     let opened = crowd.open(&dev, 1_000).await;
-    let (before, watch) = (crowd.calls(), Stopwatch::start());
-    let tallies = race_each(&opened, AT_ONCE, |it| {
-        let wrong = wrong_codes(200, &it.code);
-        Arc::clone(&crowd).check_all(it.id, wrong)
-    })
-    .await;
-    let all = sum(&tallies);
-    print(
-        "1000 verifications x 200 wrong guesses",
-        &all,
-        crowd.calls() - before,
-        &watch,
-    );
-    // The guess that uses up the last is answered like all that come after it.
-    let within = |it: &Tally| of(it, "INCORRECT") == BUDGET - 1 && of(it, "EXHAUSTED") == 200 - (BUDGET - 1);
-    assert!(tallies.iter().all(within), "one had more guesses compared, or fewer");
-    let late = race_each(&opened, AT_ONCE * 8, |it| {
-        let crowd = Arc::clone(&crowd);
-        async move {
-            let verification = crowd.get(&it.id).await;
-            let left = (verification.state(), verification.guesses_left);
-            assert_eq!(left, (VerificationState::Exhausted, 0));
-            Tally::from([(crowd.check(&it.id, &it.code).await, 1)])
-        }
-    })
-    .await;
-    assert_eq!(
-        sum(&late),
-        Tally::from([("EXHAUSTED", 1_000)]),
-        "a right code, too late"
-    );
+    compare_within_the_budget("1000 verifications x 200 wrong guesses", &crowd, &opened).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,22 +31,7 @@ async fn a_right_code_among_as_many_wrong_ones_as_are_allowed_always_wins() {
     let dev = Dev::start().await;
     let crowd = Crowd::of(&dev).await;
     let opened = crowd.open(&dev, 400).await;
-    let (before, watch) = (crowd.calls(), Stopwatch::start());
-    let tallies = race_each(&opened, 32, |it| {
-        let codes = with_junk(it.code, 4);
-        Arc::clone(&crowd).check_all(it.id, codes)
-    })
-    .await;
-    print(
-        "400 verifications x 4 wrong and 1 right",
-        &sum(&tallies),
-        crowd.calls() - before,
-        &watch,
-    );
-    for tally in &tallies {
-        assert_eq!(of(tally, "APPROVED"), 1, "{tally:?}");
-        assert_eq!(of(tally, "INCORRECT") + of(tally, "ALREADY_APPROVED"), 4, "{tally:?}");
-    }
+    let_the_right_code_win("400 verifications x 4 wrong and 1 right", &crowd, &opened).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,14 +15,13 @@ use countersign_testkit::redis_server::RedisServer;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::task::{JoinSet, yield_now};
 
 use crate::calls::{MARGIN, all_work, in_time};
 use crate::common::instance;
 use crate::common::proxy::{Proxy, Weather};
 use crate::common::records::{key, record};
-use countersign_testkit::wait::eventually;
+use countersign_testkit::wait::{eventually, soon};
 
 const TIMEOUT: Duration = Duration::from_millis(60);
 const WRITERS: u32 = 24;
@@ -49,11 +48,13 @@ impl Writer {
         self.n * 1_000_000 + self.steps
     }
 
-    /// Goes on until the weather is over. Answers how much it asked, and how much of it was answered.
-    async fn run(mut self, is_over: watch::Receiver<bool>) -> (u32, u32) {
+    /// Goes on until the weather is over, and counts in `all_asked` what it asks. Answers how much it asked, and how
+    /// much of it was answered.
+    async fn run(mut self, is_over: watch::Receiver<bool>, all_asked: watch::Sender<u32>) -> (u32, u32) {
         let mut asked = 0;
         while !*is_over.borrow() {
             asked += 1;
+            all_asked.send_modify(|count| *count += 1);
             let outcome = match self.random.random_range(0..6) {
                 0 | 1 => self.write().await,
                 2 | 3 => self.read().await,
@@ -62,7 +63,7 @@ impl Writer {
             };
             match outcome {
                 Ok(()) => self.answered += 1,
-                Err(StoreError::Unavailable(_)) => wait(Duration::from_millis(20)).await,
+                Err(StoreError::Unavailable(_)) => yield_now().await,
                 Err(error) => panic!("{error:?}"),
             }
         }
@@ -159,17 +160,16 @@ fn any_weather(random: &mut StdRng) -> Weather {
     }
 }
 
-async fn wait(span: Duration) {
-    let _ = timeout(span, std::future::pending::<()>()).await;
-}
-
-async fn change_the_weather(proxy: Arc<Proxy>, redis: Arc<Redis>, seed: u64) {
+/// Each weather lasts until so much was asked in it.
+async fn change_the_weather(proxy: Arc<Proxy>, redis: Arc<Redis>, mut asked: watch::Receiver<u32>, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     for _ in 0..CHANGES {
         let weather = any_weather(&mut random);
         proxy.set(weather);
-        let span = Duration::from_millis(random.random_range(1..200));
-        wait(span).await;
+        let until = *asked.borrow() + random.random_range(10..200);
+        soon("what is asked", asked.wait_for(|asked| *asked >= until))
+            .await
+            .unwrap();
         if matches!(weather, Weather::Silent | Weather::Closed) {
             proxy.set(Weather::Fine);
         }
@@ -187,6 +187,7 @@ async fn every_answer_belongs_to_its_question_whatever_the_network_does() {
     let redis = Arc::new(instance(&proxy.config(TIMEOUT)));
     redis.look().await.unwrap();
     let (over, is_over) = watch::channel(false);
+    let asked = watch::Sender::new(0);
     let mut writers = JoinSet::new();
     for n in 0..WRITERS {
         let writer = Writer {
@@ -198,9 +199,9 @@ async fn every_answer_belongs_to_its_question_whatever_the_network_does() {
             steps: 0,
             answered: 0,
         };
-        writers.spawn(writer.run(is_over.clone()));
+        writers.spawn(writer.run(is_over.clone(), asked.clone()));
     }
-    change_the_weather(Arc::clone(&proxy), Arc::clone(&redis), seed).await;
+    change_the_weather(Arc::clone(&proxy), Arc::clone(&redis), asked.subscribe(), seed).await;
     over.send_replace(true);
     let counts = writers.join_all().await.into_iter();
     let (asked, answered) = counts.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
