@@ -70,7 +70,8 @@ impl Walk {
         self.be_unavailable(&asked).await;
         self.serve
             .log_line("that Redis is away", |line| {
-                line["target"] == "countersign::stores" && line["level"] == "WARN"
+                let said = line["message"].as_str().unwrap_or_default();
+                said.starts_with("Redis is away")
             })
             .await;
         redis.restart();
