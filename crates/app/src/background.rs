@@ -1,36 +1,26 @@
-//! What goes on behind the answers: errands that were handed over, and the loop that wakes recipients.
-//!
-//! Neither contains a rule: *that* somebody keeps trying is decided here, *when* and *whether* in the domain.
+//! What goes on behind the answers: errands that were handed over. Contains no rule: *that* they are carried out is
+//! decided here, *how* in the domain.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use countersign_domain::id::{RecipientKey, ShardCount};
 use countersign_domain::ports::{Courier, Errand};
-use countersign_domain::use_case::{Dispatch, Error};
+use countersign_domain::time::Timestamp;
+use countersign_domain::use_case::{Dispatch, Postponed};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::alarm::Alarm;
 
 /// Errands that may wait for a place; more are handed back and go through the store instead.
 const WAITING_MAX: usize = 1_024;
 /// Errands that run at a time. With an answer in 200 ms this is 1,280 messages a second.
 const RUNNING_MAX: usize = 256;
-/// Recipients that are woken at a time, and at most per shard and round.
-const WAKING_MAX: usize = 64;
-/// How many rounds a recipient rests that could not be woken: 5 s when nothing else is to do.
-const REST_ROUNDS: u32 = 25;
-/// How long the loop waits when a round found nothing.
-const IDLE_WAIT: Duration = Duration::from_millis(200);
-/// How long the loop waits when the store is away.
-const AWAY_WAIT: Duration = Duration::from_secs(1);
-
 /// Runs errands in this process: at once while there is a place, from a bounded queue when there is none.
 pub(crate) struct QueueCourier {
     queue: mpsc::Sender<Errand>,
     places: Arc<Places>,
+    alarm: Arc<Alarm>,
 }
 
 /// The other end of the queue.
@@ -47,8 +37,8 @@ struct Places {
     dispatch: OnceLock<Arc<Dispatch>>,
 }
 
-/// A courier, and the errands that are handed to it.
-pub(crate) fn courier() -> (Arc<QueueCourier>, Errands) {
+/// A courier, and the errands that are handed to it. What it has no room for, and what is due later, it tells `alarm`.
+pub(crate) fn courier(alarm: &Arc<Alarm>) -> (Arc<QueueCourier>, Errands) {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let places = Arc::new(Places {
         free: Arc::new(Semaphore::new(RUNNING_MAX)),
@@ -58,6 +48,7 @@ pub(crate) fn courier() -> (Arc<QueueCourier>, Errands) {
     let courier = QueueCourier {
         queue: sender,
         places: Arc::clone(&places),
+        alarm: Arc::clone(alarm),
     };
     let errands = Errands {
         queue: receiver,
@@ -83,13 +74,31 @@ impl Courier for QueueCourier {
             mpsc::error::TrySendError::Full(errand) | mpsc::error::TrySendError::Closed(errand) => errand,
         })
     }
+
+    fn expect(&self, at: Timestamp) {
+        self.alarm.set(at);
+    }
+}
+
+/// Runs an errand to its end, and waits where it has to wait for a sender.
+pub(crate) async fn carry_out(dispatch: &Dispatch, errand: Errand) {
+    let mut next = Some(errand);
+    while let Some(errand) = next {
+        next = match dispatch.run(errand).await {
+            Some(Postponed { errand, wait }) => {
+                tokio::time::sleep(wait).await;
+                Some(errand)
+            }
+            None => None,
+        };
+    }
 }
 
 impl Places {
     fn run(&self, dispatch: &Arc<Dispatch>, errand: Errand, place: OwnedSemaphorePermit) {
         let dispatch = Arc::clone(dispatch);
         self.running.spawn(async move {
-            dispatch.run(errand).await;
+            carry_out(&dispatch, errand).await;
             drop(place);
         });
     }
@@ -116,115 +125,5 @@ impl Errands {
         }
         self.places.running.close();
         self.places.running.wait().await;
-    }
-}
-
-/// Wakes recipients whose time has come until `stop`, then finishes those that are being woken.
-///
-/// Every instance runs this over every shard: who is first has the work, the others a wasted read.
-pub(crate) async fn wake_recipients(dispatch: Arc<Dispatch>, shards: ShardCount, stop: CancellationToken) {
-    let mut rounds = Rounds {
-        dispatch,
-        shards,
-        waking: JoinSet::new(),
-        under_way: BTreeSet::new(),
-        resting: BTreeMap::new(),
-    };
-    let mut away = false;
-    loop {
-        let round = rounds.next(&stop).await;
-        let was_away = std::mem::replace(&mut away, round.is_err());
-        let wait = match round {
-            Ok(0) => IDLE_WAIT,
-            Ok(_) => Duration::ZERO,
-            Err(error) => {
-                // Said once: whoever watches the store says the rest.
-                if !was_away {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the store cannot say who is due");
-                }
-                AWAY_WAIT
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep(wait) => {}
-        }
-    }
-    rounds.waking.join_all().await;
-}
-
-/// Who is being woken, and who has to rest because waking failed.
-struct Rounds {
-    dispatch: Arc<Dispatch>,
-    shards: ShardCount,
-    waking: JoinSet<Woken>,
-    under_way: BTreeSet<RecipientKey>,
-    /// For how many more rounds each rests. Without this a record that cannot be read would be tried without a pause.
-    resting: BTreeMap<RecipientKey, u32>,
-}
-
-struct Woken {
-    key: RecipientKey,
-    failed: bool,
-}
-
-impl Rounds {
-    /// Starts to wake who is due and neither being woken nor resting; answers how many.
-    async fn next(&mut self, stop: &CancellationToken) -> Result<usize, Error> {
-        while let Some(woken) = self.waking.try_join_next() {
-            self.finished(woken);
-        }
-        self.resting.retain(|_, rounds| {
-            *rounds -= 1;
-            *rounds > 0
-        });
-        let mut found = 0;
-        for shard in self.shards.shards() {
-            // Those that are passed over must not hide the others behind them.
-            let limit = WAKING_MAX + self.under_way.len() + self.resting.len();
-            for key in self.dispatch.due(shard, limit).await? {
-                if stop.is_cancelled() {
-                    return Ok(found);
-                }
-                if self.resting.contains_key(&key) || !self.under_way.insert(key) {
-                    continue;
-                }
-                found += 1;
-                self.wake(key).await;
-            }
-        }
-        Ok(found)
-    }
-
-    async fn wake(&mut self, key: RecipientKey) {
-        while self.waking.len() >= WAKING_MAX {
-            let Some(woken) = self.waking.join_next().await else {
-                break;
-            };
-            self.finished(woken);
-        }
-        let dispatch = Arc::clone(&self.dispatch);
-        self.waking.spawn(async move {
-            // What went wrong was observed by the use case.
-            let failed = dispatch.wake(key).await.is_err();
-            Woken { key, failed }
-        });
-    }
-
-    fn finished(&mut self, woken: Result<Woken, JoinError>) {
-        match woken {
-            Ok(Woken { key, failed }) => {
-                self.under_way.remove(&key);
-                if failed {
-                    self.resting.insert(key, REST_ROUNDS);
-                }
-            }
-            // Which one it was is lost with it: all may be woken again, and the store decides who has the work.
-            Err(error) => {
-                tracing::error!(%error, "waking a recipient ended unexpectedly");
-                self.under_way.clear();
-            }
-        }
     }
 }

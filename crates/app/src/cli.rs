@@ -104,6 +104,9 @@ pub(crate) struct StartArgs {
     /// What the code is bound to, as name=value; may be given several times
     #[arg(long = "context", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) context: Vec<(String, String)>,
+    /// Send although somebody else is behind the number now; make sure who it is first
+    #[arg(long)]
+    pub(crate) accept_identity_change: bool,
     /// How to reach the service.
     #[command(flatten)]
     pub(crate) client: ClientArgs,

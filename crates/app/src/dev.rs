@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use countersign_domain::id::{AppId, CallerId, Environment as EnvironmentName, Pu
 use countersign_domain::key::{Identity, KeyId, KeyRing, SecretKey};
 use countersign_domain::policy::{Countries, Policy, PolicySettings};
 use countersign_domain::ports::{Clock, Random};
+use countersign_domain::sender::{AccountId, Sender as DomainSender, SenderId, THROUGHPUT_DEFAULT};
 use countersign_domain::template::{Language, Template, TemplateName};
 use countersign_domain::use_case::Rulebook;
 use countersign_grpc::{CallerEntry, token_sha256};
@@ -89,7 +91,7 @@ async fn start(args: &DevArgs, environment: &Environment) -> Result<(), String> 
                 with_causes(&error)
             )
         })?;
-    let settings = settings(args, &secrets, simulator.local_addr(), sender_id, &languages)?;
+    let settings = settings(args, &secrets, simulator.local_addr(), &sender_id, &languages)?;
     let service = Service::bind(settings).await.map_err(|error| error.to_string())?;
     let grpc = service.grpc_address().map_err(|error| error.to_string())?;
     let http = service.http_address().map_err(|error| error.to_string())?;
@@ -138,12 +140,12 @@ fn settings(
     args: &DevArgs,
     secrets: &RunSecrets,
     simulator: SocketAddr,
-    phone_number_id: String,
+    phone_number_id: &str,
     languages: &[String],
 ) -> Result<Settings, String> {
     let app = slug(AppId::parse(APP))?;
+    let sender_id = SenderId::parse(phone_number_id).map_err(|error| error.to_string())?;
     let sender = Sender {
-        phone_number_id,
         token: Secret::new(&secrets.meta_token),
         app_secret: None,
     };
@@ -159,11 +161,11 @@ fn settings(
         shutdown_grace: Duration::from_secs(10),
         store: StoreSettings::Memory,
         shards: ShardCount::DEFAULT,
-        rulebook: rulebook(app.clone(), languages)?,
+        rulebook: rulebook(app, sender_id.clone(), languages)?,
         callers: vec![caller],
         whatsapp: WhatsappConfig {
             base_url: format!("http://{simulator}"),
-            senders: BTreeMap::from([(app, sender)]),
+            senders: BTreeMap::from([(sender_id, sender)]),
             ..WhatsappConfig::default()
         },
         webhook: WebhookConfig {
@@ -176,7 +178,7 @@ fn settings(
 }
 
 /// The demo app: the default numbers, every country, the simulator's template in all its languages.
-fn rulebook(app: AppId, languages: &[String]) -> Result<Rulebook, String> {
+fn rulebook(app: AppId, sender: SenderId, languages: &[String]) -> Result<Rulebook, String> {
     let policy = Policy::new(PolicySettings {
         countries: Countries::All,
         ..PolicySettings::default()
@@ -197,6 +199,12 @@ fn rulebook(app: AppId, languages: &[String]) -> Result<Rulebook, String> {
             app,
             App {
                 template: Some(template),
+                senders: vec![DomainSender {
+                    id: sender,
+                    account: AccountId::parse(APP).map_err(|error| error.to_string())?,
+                    weight: NonZeroU16::MIN,
+                    throughput: THROUGHPUT_DEFAULT,
+                }],
                 purposes: purposes.collect::<Result<_, String>>()?,
             },
         )]),

@@ -3,6 +3,7 @@
 //! Wiring only. Every rule is in `countersign-domain`, every technology in an adapter; what is here reads the
 //! configuration, connects the two, runs the loops and ends in order.
 
+mod alarm;
 mod background;
 mod cli;
 mod client;
@@ -16,6 +17,7 @@ mod service;
 mod stores;
 mod system;
 mod telemetry;
+mod wake;
 
 use std::process::ExitCode;
 

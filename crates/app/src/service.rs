@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::id::ShardCount;
-use countersign_domain::use_case::{Ports, UseCases};
+use countersign_domain::use_case::{Ports, Senders, UseCases};
 use countersign_grpc::{Callers, Config as GrpcConfig, Server};
 use countersign_monitor::Readiness;
 use countersign_numbering::WorldNumbering;
@@ -15,14 +15,19 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alarm::Alarm;
 use crate::background::{self, Errands};
 use crate::config::Settings;
 use crate::stores::{STORE, StoreWatch, Stores};
 use crate::system::{SystemClock, SystemRandom};
 use crate::telemetry::EventLog;
+use crate::wake;
 
 /// The condition that says the process takes calls.
 const SERVING: &str = "serving";
+
+/// How often the provider is asked how the senders are. Meta allows 200 such calls an hour for each account.
+const LOOK_AROUND_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Why the service did not start.
 #[derive(Debug, Error)]
@@ -54,6 +59,7 @@ pub(crate) struct Service {
     readiness: Readiness,
     use_cases: UseCases,
     errands: Errands,
+    alarm: Arc<Alarm>,
     store_watch: Option<StoreWatch>,
     shards: ShardCount,
     grace: Duration,
@@ -66,13 +72,15 @@ impl Service {
         let http_listener = listen(settings.http_address).await?;
         let rulebook = Arc::new(settings.rulebook);
         let stores = Stores::open(&settings.store, settings.shards, &rulebook.identity, &rulebook.keys).await?;
-        let (courier, errands) = background::courier();
-        let messenger = CloudApi::new(&settings.whatsapp).map_err(|error| misconfigured(&error))?;
+        let alarm = Arc::new(Alarm::default());
+        let (courier, errands) = background::courier(&alarm);
+        let provider = Arc::new(CloudApi::new(&settings.whatsapp).map_err(|error| misconfigured(&error))?);
         let ports = Ports {
             recipients: stores.recipients,
             limits: stores.limits,
             feed: stores.feed,
-            messenger: Arc::new(messenger),
+            messenger: Arc::clone(&provider) as _,
+            directory: provider,
             numbering: Arc::new(WorldNumbering::new()),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -89,7 +97,8 @@ impl Service {
             .await
             .map_err(|error| misconfigured(&error))?;
         let readiness = Readiness::new([SERVING, STORE]);
-        let webhooks = countersign_whatsapp::webhook::router(&settings.webhook, Arc::clone(&use_cases.apply_delivery))
+        let (apply_delivery, disown) = (Arc::clone(&use_cases.apply_delivery), Arc::clone(&use_cases.disown));
+        let webhooks = countersign_whatsapp::webhook::router(&settings.webhook, apply_delivery, disown)
             .map_err(|mistakes| listed(&mistakes))?;
         let http = countersign_monitor::router(readiness.clone()).merge(webhooks);
         Ok(Self {
@@ -100,6 +109,7 @@ impl Service {
             readiness,
             use_cases,
             errands,
+            alarm,
             store_watch: stores.watched,
             shards: settings.shards,
             grace: settings.shutdown_grace,
@@ -126,6 +136,7 @@ impl Service {
             readiness,
             use_cases,
             errands,
+            alarm,
             store_watch,
             shards,
             grace,
@@ -136,11 +147,9 @@ impl Service {
         doors.spawn(grpc.serve(grpc_listener, front.clone().cancelled_owned()));
         doors.spawn(crate::http::serve(http_listener, http, front.clone()));
         work.spawn(errands.run(Arc::clone(&use_cases.dispatch), back.clone()));
-        work.spawn(background::wake_recipients(
-            Arc::clone(&use_cases.dispatch),
-            shards,
-            back.clone(),
-        ));
+        let dispatch = Arc::clone(&use_cases.dispatch);
+        work.spawn(wake::wake_recipients(dispatch, shards, alarm, back.clone()));
+        work.spawn(look_around(Arc::clone(&use_cases.senders), back.clone()));
         match store_watch {
             Some(watch) => {
                 work.spawn(watch.run(readiness.clone(), back.clone()));
@@ -160,6 +169,20 @@ impl Service {
         back.cancel();
         wait_for(&work, grace, "sends").await;
         tracing::info!("stopped");
+    }
+}
+
+/// Asks the provider how the senders are, now and then, until `stop`.
+async fn look_around(senders: Arc<Senders>, stop: CancellationToken) {
+    loop {
+        let look = async {
+            senders.look_around().await;
+            tokio::time::sleep(LOOK_AROUND_EVERY).await;
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = look => {}
+        }
     }
 }
 

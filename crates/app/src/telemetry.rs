@@ -97,6 +97,29 @@ impl Observer for EventLog {
                 } = subject;
                 tracing::warn!(%app, %purpose, %verification, delivery, "the result of a send could not be recorded");
             }
+            Event::UncertainSettled { subject, delivery, by } => {
+                let Identified {
+                    app,
+                    purpose,
+                    verification,
+                } = subject;
+                let by = by.name();
+                tracing::info!(%app, %purpose, %verification, delivery, by, "an uncertain send is accounted for");
+            }
+            Event::Disowned { subject, canceled } => {
+                let Identified {
+                    app,
+                    purpose,
+                    verification,
+                } = subject;
+                tracing::warn!(%app, %purpose, %verification, canceled, "a person says that they did not ask for the code");
+            }
+            Event::AnswerIgnored => tracing::debug!("a person's answer is about no message that is still known"),
+            Event::SenderShut { .. }
+            | Event::SenderSlowed { .. }
+            | Event::SenderRecovered { .. }
+            | Event::SenderRated { .. }
+            | Event::SenderUnseen { .. } => about_sender(event),
             Event::ReportIgnored { why } => tracing::debug!(?why, "webhook status ignored"),
             Event::GiveBackLost { rule } => tracing::warn!(%rule, "a charge could not be given back"),
             Event::WakeFailed { recipient, .. } => {
@@ -106,6 +129,36 @@ impl Observer for EventLog {
                 );
             }
         }
+    }
+}
+
+fn about_sender(event: &Event) {
+    match event {
+        Event::SenderShut {
+            sender,
+            app,
+            fault,
+            report,
+            retry_after,
+        } => {
+            let (retry_after_ms, report) = (whole_millis(*retry_after), report.as_ref().map(ToString::to_string));
+            let report = report.as_deref();
+            tracing::error!(%sender, %app, ?fault, report, retry_after_ms, "a sender is shut: an operator has to act");
+        }
+        Event::SenderSlowed {
+            sender,
+            report,
+            retry_after,
+        } => {
+            let (retry_after_ms, report) = (whole_millis(*retry_after), report.as_ref().map(ToString::to_string));
+            tracing::warn!(%sender, report = report.as_deref(), retry_after_ms, "a sender is slowed down by the provider");
+        }
+        Event::SenderRecovered { sender } => tracing::info!(%sender, "a sender works again"),
+        Event::SenderRated { sender, quality } => {
+            tracing::warn!(%sender, quality = quality.name(), "the provider rates a sender anew");
+        }
+        Event::SenderUnseen { sender } => tracing::debug!(%sender, "the provider does not say how a sender is"),
+        _ => {}
     }
 }
 

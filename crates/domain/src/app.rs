@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::id::{AppId, CallerId, Purpose};
 use crate::policy::{Mistake, Policy};
+use crate::sender::{Sender, SenderId};
 use crate::template::Template;
 
 /// One product that asks for verifications.
@@ -12,6 +13,8 @@ use crate::template::Template;
 pub struct App {
     /// The template its codes are sent with. Without one, nothing can be started.
     pub template: Option<Template>,
+    /// The phone numbers its messages go out from. Without one, nothing can be started.
+    pub senders: Vec<Sender>,
     /// The policy of each purpose it knows.
     pub purposes: BTreeMap<Purpose, Arc<Policy>>,
 }
@@ -29,11 +32,10 @@ impl Apps {
     /// What is wrong with the apps as a whole: numbers that are counted over all of them must be the same everywhere.
     pub fn mistakes(&self) -> Vec<Mistake> {
         let policies = || self.0.values().flat_map(|app| app.purposes.values());
-        let Some(first) = policies().next() else {
-            return Vec::new();
-        };
         let mut mistakes = Vec::new();
-        if policies().any(|it| it.unanswered_sends_max != first.unanswered_sends_max || it.silence != first.silence) {
+        if let Some(first) = policies().next()
+            && policies().any(|it| it.unanswered_sends_max != first.unanswered_sends_max || it.silence != first.silence)
+        {
             mistakes.push(Mistake {
                 field: "unanswered_sends_max",
                 problem: "it and silence must be the same for every app and purpose: a phone's unanswered sends are \
@@ -41,7 +43,42 @@ impl Apps {
                     .to_owned(),
             });
         }
+        let mut throughputs = BTreeMap::new();
+        for sender in self.0.values().flat_map(|app| &app.senders) {
+            let known = *throughputs
+                .entry(&sender.id)
+                .or_insert((sender.throughput, &sender.account));
+            if known != (sender.throughput, &sender.account) {
+                mistakes.push(Mistake {
+                    field: "senders",
+                    problem: format!(
+                        "sender {} must have the same throughput and account in every app that uses it",
+                        sender.id
+                    ),
+                });
+            }
+        }
         mistakes
+    }
+
+    /// The apps that send from `sender`.
+    pub fn sending_from<'a>(&'a self, sender: &'a SenderId) -> impl Iterator<Item = (&'a AppId, &'a App)> {
+        let uses = move |app: &App| app.senders.iter().any(|it| it.id == *sender);
+        self.0.iter().filter(move |(_, app)| uses(app))
+    }
+
+    /// Every app.
+    pub fn iter(&self) -> impl Iterator<Item = (&AppId, &App)> {
+        self.0.iter()
+    }
+
+    /// Every sender, once.
+    pub fn senders(&self) -> BTreeMap<&SenderId, &Sender> {
+        self.0
+            .values()
+            .flat_map(|app| &app.senders)
+            .map(|it| (&it.id, it))
+            .collect()
     }
 
     /// The app of that name.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::key::{Identity, truncated};
 use crate::template::Language;
 use crate::time::Timestamp;
 
@@ -34,6 +35,8 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// What the provider last said about a failure.
     pub report: Option<ProviderReport>,
+    /// The messages this delivery is known to have become: one, or two when an uncertain attempt was repeated.
+    pub messages: Vec<MessageTag>,
 }
 
 /// How far a message got.
@@ -86,6 +89,16 @@ impl DeliveryState {
         }
     }
 
+    /// The rank of the state a report leads to.
+    pub const fn rank_of(report: &DeliveryReport) -> u8 {
+        match report {
+            DeliveryReport::Sent => Self::Sent.rank(),
+            DeliveryReport::Failed { .. } => Self::Failed(FailureReason::Undeliverable).rank(),
+            DeliveryReport::Delivered => Self::Delivered.rank(),
+            DeliveryReport::Read => Self::Read.rank(),
+        }
+    }
+
     /// The state as one word, for logs and metrics.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -128,6 +141,10 @@ pub enum FailureReason {
     TooLate,
     /// A newer message took its place before it was sent.
     Superseded,
+    /// The provider bars the business from the recipient's country.
+    CountryBarred,
+    /// The person behind the number is no longer the one who was approved before (Meta 137000).
+    IdentityChanged,
 }
 
 impl FailureReason {
@@ -140,6 +157,8 @@ impl FailureReason {
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLate => "too_late",
             Self::Superseded => "superseded",
+            Self::CountryBarred => "country_barred",
+            Self::IdentityChanged => "identity_changed",
         }
     }
 }
@@ -188,20 +207,35 @@ impl fmt::Display for ProviderReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
     /// Never again for this recipient.
-    Rejected,
-    /// Something of ours is wrong: alert, and do not repeat.
+    Rejected(Rejection),
+    /// Not in this way: the template does not exist in this language, and may in another.
+    AnotherLanguage,
+    /// Something of ours is wrong: alert, and do not repeat in the same way.
     Misconfigured(Fault),
     /// Slow down.
     Throttled {
         /// Who has to slow down.
         scope: ThrottleScope,
-        /// How long, when the provider said so.
+        /// How long, when the provider said so or is known to mean it.
         retry_after: Option<Duration>,
     },
     /// It was not sent, and a later attempt may succeed.
     Unavailable,
+    /// It was not sent, for a reason nobody knows: once more, and then something of ours is wrong.
+    Unclear,
     /// It may have been sent: the answer was lost.
     Uncertain,
+}
+
+/// Why a provider will never deliver to a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rejection {
+    /// The person cannot or may not be reached by WhatsApp; another channel may do.
+    Undeliverable,
+    /// The business may not send to the recipient's country.
+    Country,
+    /// The person behind the number has changed.
+    Identity,
 }
 
 /// What of ours is wrong.
@@ -224,6 +258,65 @@ pub enum ThrottleScope {
     Sender,
     /// The whole account (Meta 4, 80007).
     Account,
+}
+
+/// A message's id as the provider gave it.
+///
+/// A secret: at Meta the recipient's phone number is in it. `Debug` is redacted; only its tag is ever kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// The longest id that is looked at, in bytes. Meta's have about 60.
+    pub const BYTES_MAX: usize = 512;
+
+    /// Takes an id. `None` when it is empty or longer than any provider's.
+    pub fn new(id: &str) -> Option<Self> {
+        (1..=Self::BYTES_MAX).contains(&id.len()).then(|| Self(id.to_owned()))
+    }
+
+    /// What is kept of the id: 64 bits that only this installation can compute, and nobody can turn back.
+    pub fn tag(&self, identity: &Identity) -> MessageTag {
+        MessageTag(truncated(
+            identity.digest("countersign message v1", &[self.0.as_bytes()]),
+        ))
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MessageId(redacted)")
+    }
+}
+
+/// What is kept of a [`MessageId`], to recognise a message when somebody answers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageTag(pub [u8; 8]);
+
+/// The provider's word for who is behind a phone number (Meta: identity key hash). It changes when the number gets a
+/// new owner, and when its owner sets WhatsApp up anew.
+///
+/// Not a secret, and about a person all the same: redacted in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdentityHash(String);
+
+impl IdentityHash {
+    /// Takes a hash: 1 to 64 visible ASCII characters. `None` for anything else.
+    pub fn new(hash: &str) -> Option<Self> {
+        let fits = (1..=64).contains(&hash.len()) && hash.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| Self(hash.to_owned()))
+    }
+
+    /// The hash as the provider wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for IdentityHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdentityHash(redacted)")
+    }
 }
 
 /// What a webhook says about a message.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::delivery::{DeliveryNumber, DeliveryState, ProviderReport};
+use crate::delivery::{DeliveryNumber, DeliveryState, Fault, ProviderReport};
 use crate::id::{AppId, CallerId, Identified, Purpose, RecipientKey};
 use crate::limit::RuleName;
 use crate::reference::ReferenceError;
+use crate::sender::{Quality, SenderId};
 use crate::time::Timestamp;
 use crate::verification::{CheckOutcome, EndReason, StartOutcome, VerificationState};
 
@@ -76,6 +77,64 @@ pub enum Event {
         /// The delivery within it.
         delivery: DeliveryNumber,
     },
+    /// A message whose fate nobody knew is accounted for.
+    UncertainSettled {
+        /// The verification.
+        subject: Identified,
+        /// The delivery within it.
+        delivery: DeliveryNumber,
+        /// How.
+        by: Settlement,
+    },
+    /// The provider says that a sender of ours cannot send: nothing goes out from it for a while. An operator has to
+    /// act.
+    SenderShut {
+        /// The sender.
+        sender: SenderId,
+        /// For which app it was used.
+        app: AppId,
+        /// What of ours is wrong.
+        fault: Fault,
+        /// What the provider said.
+        report: Option<ProviderReport>,
+        /// How long until the next message may find out.
+        retry_after: Duration,
+    },
+    /// The provider slows a sender of ours down.
+    SenderSlowed {
+        /// The sender.
+        sender: SenderId,
+        /// What the provider said.
+        report: Option<ProviderReport>,
+        /// For how long nothing goes out from it.
+        retry_after: Duration,
+    },
+    /// A sender that was shut works again.
+    SenderRecovered {
+        /// The sender.
+        sender: SenderId,
+    },
+    /// The provider thinks otherwise of a sender than before.
+    SenderRated {
+        /// The sender.
+        sender: SenderId,
+        /// What it thinks now.
+        quality: Quality,
+    },
+    /// The provider does not say how a sender is. Its share of the messages stays as it was.
+    SenderUnseen {
+        /// The sender.
+        sender: SenderId,
+    },
+    /// A person says that they did not ask for a code: somebody else typed their number.
+    Disowned {
+        /// The verification the message belongs to.
+        subject: Identified,
+        /// Whether it was still open, and so was canceled.
+        canceled: bool,
+    },
+    /// A person's answer is about no message of ours that is still known.
+    AnswerIgnored,
     /// A webhook's status named no delivery of ours.
     ReportIgnored {
         /// Why.
@@ -93,6 +152,25 @@ pub enum Event {
         /// When it was tried.
         at: Timestamp,
     },
+}
+
+/// How a message was accounted for whose fate nobody knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// A webhook said that the provider has it: nothing was sent twice.
+    Webhook,
+    /// Nobody said anything, so it was sent once more: the person may have got it twice.
+    Repeat,
+}
+
+impl Settlement {
+    /// The settlement as one word, for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Repeat => "repeat",
+        }
+    }
 }
 
 /// Why a status was not applied.

@@ -28,6 +28,8 @@ pub enum RuleName {
     UnansweredSends,
     /// The countries an app may send to (R18).
     Countries,
+    /// The messages a second that a sender may send. Never refuses a start: messages wait for it.
+    SenderThroughput,
 }
 
 impl RuleName {
@@ -41,6 +43,7 @@ impl RuleName {
             Self::ConsecutiveWrongGuesses => "consecutive_wrong_guesses",
             Self::UnansweredSends => "unanswered_sends",
             Self::Countries => "countries",
+            Self::SenderThroughput => "sender_throughput",
         }
     }
 }

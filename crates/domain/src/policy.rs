@@ -97,13 +97,17 @@ pub struct PolicySettings {
     pub useful_life_min: Duration,
     /// How long a finished verification stays readable: at least the code's life, at most 7 days.
     pub finished_retention: Duration,
+    /// How long after an approval the provider's word for the person is kept and sent along with later codes, so that
+    /// they do not reach the next owner of the number: 1 to 400 days. `None`: it is not kept.
+    pub identity_memory: Option<Duration>,
     /// How failed attempts are repeated.
     pub retry: RetrySettings,
     /// How long one attempt to send may take.
     pub send_timeout: Duration,
     /// How long an uncertain attempt waits for a webhook before the same code is sent once more.
     pub settle_wait: Duration,
-    /// How long a fault of the template or the account refuses new starts before the next one may probe it.
+    /// How long a fault of the template or the account refuses new starts before the next one may probe it. A sender
+    /// whose probes go on failing rests twice as long each time, up to 15 minutes.
     pub fault_memory: Duration,
     /// The countries numbers may belong to.
     pub countries: Countries,
@@ -133,6 +137,7 @@ impl Default for PolicySettings {
             drop_buffer: Duration::from_secs(30),
             useful_life_min: Duration::from_secs(60),
             finished_retention: DAY,
+            identity_memory: None,
             retry: RetrySettings::default(),
             send_timeout: Duration::from_secs(5),
             settle_wait: Duration::from_secs(10),
@@ -256,6 +261,9 @@ impl Mistakes {
             );
         }
         self.seconds("finished_retention", s.finished_retention, s.code_life, DAY * 7);
+        if let Some(memory) = s.identity_memory {
+            self.seconds("identity_memory", memory, DAY, DAY * 400);
+        }
     }
 
     fn check_guesses(&mut self, s: &PolicySettings) {

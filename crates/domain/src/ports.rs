@@ -11,12 +11,13 @@ use thiserror::Error;
 
 use crate::code::Code;
 use crate::country::CountryCode;
-use crate::delivery::{NextStep, ProviderReport};
+use crate::delivery::{IdentityHash, MessageId, NextStep, ProviderReport};
 use crate::event::Event;
 use crate::id::{AppId, RecipientKey, Shard};
 use crate::limit::{Charge, Remaining, RuleName};
 use crate::phone::PhoneNumber;
 use crate::recipient::{Claim, Recipient};
+use crate::sender::{Quality, SenderId};
 use crate::template::{Language, TemplateName};
 use crate::time::Timestamp;
 
@@ -142,12 +143,16 @@ pub trait ChangeHints: Send {
 /// One message to be sent.
 #[derive(Debug)]
 pub struct Message {
-    /// For which app, which decides the sender.
+    /// For which app.
     pub app: AppId,
     /// To whom.
     pub to: PhoneNumber,
     /// The secret it carries.
     pub code: Code,
+    /// From whom.
+    pub sender: SenderId,
+    /// Who has to be behind the number, if that is known; somebody else does not get the message.
+    pub identity: Option<IdentityHash>,
     /// The template it is written with.
     pub template: TemplateName,
     /// The language of the template.
@@ -159,10 +164,12 @@ pub struct Message {
 }
 
 /// The provider took a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// Whether it holds it for a quality assessment first.
     pub held: bool,
+    /// What it calls the message.
+    pub message: Option<MessageId>,
 }
 
 /// Why a message was not taken, or may not have been.
@@ -187,6 +194,27 @@ pub struct SendError {
 pub trait Messenger: Send + Sync {
     /// Makes one attempt.
     async fn send(&self, message: &Message) -> Result<Accepted, SendError>;
+}
+
+/// What the provider says about a sender of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderFacts {
+    /// What it thinks of the number.
+    pub quality: Quality,
+}
+
+/// Why the provider did not say.
+#[derive(Debug, Error)]
+#[error("the provider does not say how the sender is")]
+pub struct LookError(#[source] pub Cause);
+
+/// Knows how the provider thinks of our senders.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait SenderDirectory: Send + Sync {
+    /// Looks once. Providers count these calls and allow few (Meta: 200 an hour), so nobody asks more than once in a
+    /// few minutes.
+    async fn look(&self, sender: &SenderId) -> Result<SenderFacts, LookError>;
 }
 
 /// What kind of line a number is.
@@ -218,6 +246,11 @@ pub struct NumberFacts {
 pub trait NumberingPlan: Send + Sync {
     /// What is known about a number.
     fn lookup(&self, phone: &PhoneNumber) -> NumberFacts;
+
+    /// The other spellings under which WhatsApp may know the line of `phone`: in some countries a digit came or went
+    /// when numbers grew, and WhatsApp kept the old form (Meta: `wa_id` in Brazil, Mexico, Argentina). Never `phone`
+    /// itself.
+    fn aliases(&self, phone: &PhoneNumber) -> Vec<PhoneNumber>;
 }
 
 /// Tells the time.
@@ -248,6 +281,8 @@ pub enum Errand {
     Send(Box<ClaimedDelivery>),
     /// Give charges back.
     GiveBack(Vec<Charge>),
+    /// Look after a recipient that has something to do at once.
+    Wake(RecipientKey),
 }
 
 /// A message that this instance has claimed by writing the record it holds.
@@ -264,4 +299,8 @@ pub trait Courier: Send + Sync {
     /// Takes an errand to be run soon by [`crate::use_case::Dispatch::run`], or hands it back when it has no room.
     /// Never blocks.
     fn hand_over(&self, errand: Errand) -> Result<(), Errand>;
+
+    /// Something will be due at that moment: whoever looks after recipients should look then. Only a hint; without it
+    /// they look a little later. Never blocks.
+    fn expect(&self, at: Timestamp);
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How many attempts a message gets whose failure nobody explains, the first included (Meta: code 1).
+pub const UNCLEAR_TRIES_MAX: u8 = 2;
+
 /// How attempts are spaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetrySettings {

@@ -1,7 +1,7 @@
 //! One question "is this you?" to a recipient, with one life.
 
 use crate::code::CodeRecipe;
-use crate::delivery::{Delivery, FailureReason};
+use crate::delivery::{Delivery, FailureReason, IdentityHash};
 use crate::id::Serial;
 use crate::time::Timestamp;
 
@@ -24,6 +24,8 @@ pub struct Verification {
     pub guesses_max: u8,
     /// Its messages, oldest first.
     pub deliveries: Vec<Delivery>,
+    /// Who the provider says received its messages, while the policy wants to know.
+    pub identity: Option<IdentityHash>,
     /// How far it got.
     pub state: VerificationState,
 }
@@ -96,6 +98,11 @@ pub enum VerificationState {
 }
 
 impl VerificationState {
+    /// Whether the right code was given.
+    pub const fn is_approved(&self) -> bool {
+        matches!(self, Self::Approved { .. })
+    }
+
     /// When it ended, if it did.
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match *self {

@@ -75,6 +75,7 @@ async fn race(starts: usize, with_request_ids: bool, turns_per_write: usize) -> 
             purpose: fixture::purpose(),
             language: None,
             context: BTreeMap::new(),
+            accept_identity_change: false,
             request_id: if with_request_ids {
                 RequestId::parse(&format!("r{number}")).unwrap()
             } else {

@@ -174,3 +174,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_line_that_whatsapp_may_know_by_another_spelling_has_that_alias_and_back() {
+    let plan = WorldNumbering::new();
+    let phone = |text: &str| PhoneNumber::parse(text).unwrap();
+    for (new, old) in [
+        ("+5511987654321", "+551187654321"),
+        ("+5215512345678", "+525512345678"),
+        ("+5491123456789", "+541123456789"),
+    ] {
+        assert!(plan.aliases(&phone(new)) == [phone(old)], "{new}");
+        assert!(plan.aliases(&phone(old)) == [phone(new)], "{old}");
+    }
+    for none in ["+14155552671", "+551133334444555", "+4930901820", "+55119876543"] {
+        assert!(plan.aliases(&phone(none)).is_empty(), "{none}");
+    }
+}

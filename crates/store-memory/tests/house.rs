@@ -33,6 +33,7 @@ async fn start(house: &House) -> StartAnswer {
         purpose: purpose(),
         language: None,
         context: BTreeMap::new(),
+        accept_identity_change: false,
         request_id: None,
         deadline: None,
     };

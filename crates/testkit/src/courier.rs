@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use countersign_domain::ports::{Courier, Errand};
+use countersign_domain::time::Timestamp;
 
 use crate::sync::lock;
 
@@ -20,6 +21,11 @@ impl ManualCourier {
             waiting: Mutex::new(Vec::new()),
             room,
         }
+    }
+
+    /// Lets errands wait that were taken, room or not.
+    pub fn put_back(&self, errands: impl IntoIterator<Item = Errand>) {
+        lock(&self.waiting).extend(errands);
     }
 
     /// Every waiting errand, oldest first. They wait no longer.
@@ -44,6 +50,9 @@ impl Courier for ManualCourier {
         waiting.push(errand);
         Ok(())
     }
+
+    /// Tests wake recipients by hand.
+    fn expect(&self, _at: Timestamp) {}
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use countersign_domain::use_case::{Error, Ports, Rulebook, UseCases};
 
 use crate::clock::ManualClock;
 use crate::courier::ManualCourier;
+use crate::directory::FakeDirectory;
 use crate::fixture;
 use crate::messenger::FakeMessenger;
 use crate::numbering::OpenNumbering;
@@ -31,6 +32,8 @@ pub struct House {
     pub clock: Arc<ManualClock>,
     /// Where their messages go.
     pub messenger: Arc<FakeMessenger>,
+    /// What the provider says about their senders.
+    pub directory: Arc<FakeDirectory>,
     /// Where their errands wait.
     pub courier: Arc<ManualCourier>,
     /// Where their events are remembered.
@@ -93,26 +96,31 @@ impl House {
         builder.build()
     }
 
-    /// Runs the errands that wait, and those they lead to, until none is left.
+    /// Runs the errands that wait, and those they lead to, until none is left or all that are left wait for a sender:
+    /// those go back to the courier, for when the test has let time pass.
     pub async fn run_errands(&self) {
+        let mut postponed = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let errands = self.courier.take();
             if errands.is_empty() {
+                self.courier.put_back(postponed);
                 return;
             }
             for errand in errands {
-                self.use_cases.dispatch.run(errand).await;
+                postponed.extend(self.use_cases.dispatch.run(errand).await.map(|it| it.errand));
             }
         }
         panic!("errands led to errands {ROUNDS_MAX} times over");
     }
 
-    /// Wakes every recipient whose time has come, shard by shard, as the loop in `app` does. Answers how many.
+    /// Wakes every recipient whose time has come, shard by shard, as the loop in `app` does. Answers how many. What has
+    /// to wait for a sender goes to the courier.
     pub async fn wake_due(&self, shards: ShardCount) -> Result<usize, Error> {
         let mut woken = 0;
         for shard in shards.shards() {
             for key in self.use_cases.dispatch.due(shard, WAKES_MAX).await? {
-                self.use_cases.dispatch.wake(key).await?;
+                let postponed = self.use_cases.dispatch.wake(key).await?;
+                self.courier.put_back(postponed.map(|it| it.errand));
                 woken += 1;
             }
         }
@@ -169,11 +177,13 @@ impl HouseBuilder {
             courier,
             seed,
         } = self;
+        let directory = Arc::<FakeDirectory>::default();
         let ports = Ports {
             recipients,
             limits,
             feed,
             messenger: Arc::clone(&messenger) as _,
+            directory: Arc::clone(&directory) as _,
             numbering: Arc::new(OpenNumbering),
             clock: Arc::clone(&clock) as _,
             random: Arc::new(SeededRandom::new(seed)),
@@ -181,6 +191,7 @@ impl HouseBuilder {
             courier: Arc::clone(&courier) as _,
         };
         House {
+            directory,
             use_cases: UseCases::new(&rulebook, &ports),
             rulebook,
             ports,

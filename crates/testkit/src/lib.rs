@@ -17,6 +17,7 @@
 pub mod clock;
 pub mod contract;
 pub mod courier;
+pub mod directory;
 pub mod fixture;
 pub mod house;
 pub mod messenger;

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use countersign_domain::delivery::{NextStep, ProviderReport};
+use countersign_domain::delivery::{IdentityHash, MessageId, NextStep, ProviderReport};
 use countersign_domain::id::AppId;
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::ports::{Accepted, Message, Messenger, SendError};
+use countersign_domain::sender::SenderId;
 use countersign_domain::template::{Language, TemplateName};
 
 use crate::sync::lock;
@@ -25,12 +26,18 @@ pub struct SentMessage {
     pub to: PhoneNumber,
     /// The code it carried.
     pub code: String,
+    /// From whom.
+    pub sender: SenderId,
+    /// Who has to be behind the number.
+    pub identity: Option<IdentityHash>,
     /// The template it was written with.
     pub template: TemplateName,
     /// The language of the template.
     pub language: Language,
     /// What webhooks about it carry back.
     pub reference: String,
+    /// What the provider would call it.
+    pub id: MessageId,
 }
 
 impl fmt::Debug for SentMessage {
@@ -39,9 +46,12 @@ impl fmt::Debug for SentMessage {
             .field("app", &self.app)
             .field("to", &self.to)
             .field("code", &"redacted")
+            .field("sender", &self.sender)
+            .field("identity", &self.identity)
             .field("template", &self.template)
             .field("language", &self.language)
             .field("reference", &self.reference)
+            .field("id", &self.id)
             .finish()
     }
 }
@@ -99,12 +109,20 @@ impl FakeMessenger {
     }
 }
 
+/// The answer that takes a message without holding it; the messenger names the message itself.
+pub const fn accepted() -> Accepted {
+    Accepted {
+        held: false,
+        message: None,
+    }
+}
+
 impl Default for FakeMessenger {
     fn default() -> Self {
         Self(Mutex::new(State {
             sent: Vec::new(),
             next: VecDeque::new(),
-            always: Ok(Accepted { held: false }).into(),
+            always: Ok(accepted()).into(),
         }))
     }
 }
@@ -113,25 +131,38 @@ impl Default for FakeMessenger {
 impl Messenger for FakeMessenger {
     async fn send(&self, message: &Message) -> Result<Accepted, SendError> {
         let mut state = lock(&self.0);
+        // As long as Meta's, so that a store that keeps it whole is noticed.
+        let id = format!("wamid.HBgNNTUxMTk4NzY1NDMyMRUCABEYEj{:020}AA==", state.sent.len());
+        let id = MessageId::new(&id).expect("an id");
         state.sent.push(SentMessage {
             app: message.app.clone(),
             to: message.to.clone(),
             code: message.code.expose().to_owned(),
+            sender: message.sender.clone(),
+            identity: message.identity.clone(),
             template: message.template.clone(),
             language: message.language.clone(),
             reference: message.reference.clone(),
+            id: id.clone(),
         });
         let Scripted { answer, report } = state.next.pop_front().unwrap_or_else(|| state.always.clone());
-        answer.map_err(|step| SendError {
-            step,
-            report,
-            cause: None,
-        })
+        answer
+            .map(|accepted| Accepted {
+                message: accepted.message.or(Some(id)),
+                ..accepted
+            })
+            .map_err(|step| SendError {
+                step,
+                report,
+                cause: None,
+            })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use countersign_domain::delivery::Rejection;
+
     use super::*;
     use crate::fixture;
 
@@ -139,7 +170,10 @@ mod tests {
     async fn answers_as_scripted_and_then_as_always() {
         let messenger = FakeMessenger::default();
         messenger.answer_next(Err(NextStep::Uncertain));
-        messenger.refuse_next(NextStep::Rejected, ProviderReport::new(1, "no", ""));
+        messenger.refuse_next(
+            NextStep::Rejected(Rejection::Undeliverable),
+            ProviderReport::new(1, "no", ""),
+        );
         let message = fixture::message();
         let lost = messenger.send(&message).await.expect_err("scripted");
         let refused = messenger.send(&message).await.expect_err("scripted");

@@ -19,4 +19,17 @@ impl NumberingPlan for OpenNumbering {
             possible: true,
         }
     }
+
+    /// As in Brazil: a ninth digit came, and WhatsApp knows some lines without it.
+    fn aliases(&self, phone: &PhoneNumber) -> Vec<PhoneNumber> {
+        let Some(rest) = phone.expose().strip_prefix("+55") else {
+            return Vec::new();
+        };
+        let other = match rest.split_at_checked(2) {
+            Some((area, line)) if line.len() == 8 => format!("+55{area}9{line}"),
+            Some((area, line)) if line.len() == 9 => format!("+55{area}{}", &line[1..]),
+            _ => return Vec::new(),
+        };
+        PhoneNumber::parse(&other).into_iter().collect()
+    }
 }

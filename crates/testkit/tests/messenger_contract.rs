@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use countersign_domain::delivery::{Fault, NextStep, ProviderReport};
+use countersign_domain::delivery::{Fault, NextStep, ProviderReport, Rejection};
 use countersign_domain::ports::{Accepted, Message, Messenger, SendError};
 use countersign_testkit::contract::Fresh;
 use countersign_testkit::contract::messenger::{Behaviour, MessengerHarness, Received};
@@ -60,9 +60,15 @@ impl MessengerHarness for Scripted {
             self.provider.refuse_next(step, ProviderReport::new(1, "refused", ""));
         };
         match behaviour {
-            Behaviour::Accepts => self.provider.answer_always(Ok(Accepted { held: false })),
-            Behaviour::AcceptsHeld => self.provider.answer_always(Ok(Accepted { held: true })),
-            Behaviour::RefusesRecipient => refuse(NextStep::Rejected),
+            Behaviour::Accepts => self.provider.answer_always(Ok(Accepted {
+                held: false,
+                message: None,
+            })),
+            Behaviour::AcceptsHeld => self.provider.answer_always(Ok(Accepted {
+                held: true,
+                message: None,
+            })),
+            Behaviour::RefusesRecipient => refuse(NextStep::Rejected(Rejection::Undeliverable)),
             Behaviour::RefusesTemplate => refuse(NextStep::Misconfigured(Fault::Template)),
             Behaviour::AccountBroken => refuse(NextStep::Misconfigured(Fault::Account)),
             Behaviour::Throttles(scope) => refuse(NextStep::Throttled {

@@ -1,6 +1,6 @@
 //! What an answer to a send means. Pure: the bytes are already here.
 
-use countersign_domain::delivery::{Fault, NextStep, ProviderReport, ThrottleScope};
+use countersign_domain::delivery::{Fault, MessageId, NextStep, ProviderReport, ThrottleScope};
 use countersign_domain::ports::Accepted;
 use serde::Deserialize;
 use serde_json::Value;
@@ -40,7 +40,7 @@ struct Taken {
 
 #[derive(Deserialize)]
 struct TakenMessage {
-    /// Looked at only to see that there is one: it holds the phone number in base-64, so it is neither kept nor logged.
+    /// A secret: it holds the phone number in base-64. The domain keeps a tag of it.
     id: String,
     #[serde(default)]
     message_status: Value,
@@ -50,7 +50,8 @@ impl Answer<'_> {
     /// What the answer means for a message with that code.
     ///
     /// An error is decided by its code alone, whatever the HTTP status is. Without a code, and for one that the table
-    /// does not know, `is_transient` and then the HTTP status decide.
+    /// does not know, `is_transient` and then the HTTP status decide. An id that is too long to be one is taken for an
+    /// answer that is not understood: the message may be on its way.
     pub(crate) fn judge(&self, code: &str) -> Result<Accepted, Refusal> {
         if let Some(accepted) = self.taken() {
             return Ok(accepted);
@@ -80,14 +81,18 @@ impl Answer<'_> {
             return None;
         }
         let taken: Taken = serde_json::from_slice(self.body).ok()?;
-        let message = taken.messages.first().filter(|it| !it.id.is_empty())?;
+        let message = taken.messages.first()?;
+        let id = MessageId::new(&message.id)?;
         // Held messages are let go later or fail with 132015. What "paused" becomes Meta does not say, but it has an
         // id and no error: it may still be sent. To call it failed would end a verification whose code arrives later.
         let held = matches!(
             message.message_status.as_str(),
             Some("held_for_quality_assessment" | "paused")
         );
-        Some(Accepted { held })
+        Some(Accepted {
+            held,
+            message: Some(id),
+        })
     }
 
     fn error(&self) -> Option<ProviderError> {
@@ -119,16 +124,19 @@ mod tests {
 
     use super::*;
 
-    fn judge(status: u16, body: &[u8]) -> Result<Accepted, NextStep> {
+    /// Whether it was held, or what to do next.
+    fn judge(status: u16, body: &[u8]) -> Result<bool, NextStep> {
         let answer = Answer {
             status,
             waits: Waits::default(),
             body,
         };
-        answer.judge("482913").map_err(|refusal| refusal.step)
+        let accepted = answer.judge("482913").map_err(|refusal| refusal.step)?;
+        assert!(accepted.message.is_some());
+        Ok(accepted.held)
     }
 
-    fn judge_json(status: u16, body: &Value) -> Result<Accepted, NextStep> {
+    fn judge_json(status: u16, body: &Value) -> Result<bool, NextStep> {
         judge(status, body.to_string().as_bytes())
     }
 
@@ -143,12 +151,9 @@ mod tests {
             (json!("held_for_quality_assessment"), true),
             (json!("paused"), true),
         ] {
-            assert_eq!(judge_json(200, &with(status)), Ok(Accepted { held }));
+            assert_eq!(judge_json(200, &with(status)), Ok(held));
         }
-        assert_eq!(
-            judge_json(200, &json!({"messages": [{"id": "wamid.x"}]})),
-            Ok(Accepted { held: false })
-        );
+        assert_eq!(judge_json(200, &json!({"messages": [{"id": "wamid.x"}]})), Ok(false));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use countersign_domain::delivery::{Fault, NextStep, ProviderReport};
-use countersign_domain::id::AppId;
+use countersign_domain::delivery::{Fault, NextStep, ProviderReport, Rejection};
 use countersign_domain::ports::{Accepted, Cause, Message, Messenger, SendError};
+use countersign_domain::sender::SenderId;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use reqwest::{Client, Response};
 use thiserror::Error;
@@ -24,9 +24,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// A connection that could not be established is `Unavailable`: nothing was sent. Whatever is lost after that is
 /// `Uncertain`, because Meta has no key that would make a second send harmless.
 pub struct CloudApi {
-    http: Client,
-    header: HeaderName,
-    routes: BTreeMap<AppId, Route>,
+    pub(crate) http: Client,
+    pub(crate) header: HeaderName,
+    pub(crate) routes: BTreeMap<SenderId, Route>,
 }
 
 impl CloudApi {
@@ -37,7 +37,7 @@ impl CloudApi {
         Ok(Self {
             http: http.map_err(|error| BuildError::Client(error.into()))?,
             header: routes.header,
-            routes: routes.by_app,
+            routes: routes.by_sender,
         })
     }
 
@@ -49,7 +49,7 @@ impl CloudApi {
         })?;
         let request = self
             .http
-            .post(route.url.clone())
+            .post(route.messages.clone())
             .header(&self.header, &route.auth)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
@@ -78,7 +78,7 @@ impl CloudApi {
 #[async_trait]
 impl Messenger for CloudApi {
     async fn send(&self, message: &Message) -> Result<Accepted, SendError> {
-        let sent = match self.routes.get(&message.app) {
+        let sent = match self.routes.get(&message.sender) {
             Some(route) => self.attempt(route, message).await,
             None => Err(SendError {
                 step: NextStep::Misconfigured(Fault::Account),
@@ -87,8 +87,11 @@ impl Messenger for CloudApi {
             }),
         };
         match &sent {
-            Ok(accepted) => tracing::debug!(app = %message.app, held = accepted.held, "message accepted"),
-            Err(error) => log_failure(&message.app, error),
+            Ok(accepted) => {
+                let Message { app, sender, .. } = message;
+                tracing::debug!(%app, %sender, held = accepted.held, "message accepted");
+            }
+            Err(error) => log_failure(message, error),
         }
         sent
     }
@@ -111,11 +114,11 @@ pub enum BuildError {
 struct Answered(u16);
 
 #[derive(Debug, Error)]
-#[error("no sender is configured for this app")]
+#[error("no such sender is configured")]
 struct NoSender;
 
 /// Reads an answer to its end, or to where it is too long to be one; what is longer is not understood later.
-async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+pub(crate) async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         let room = ANSWER_BYTES_MAX - body.len();
@@ -144,16 +147,21 @@ fn not_answered(error: reqwest::Error) -> SendError {
     }
 }
 
-fn log_failure(app: &AppId, error: &SendError) {
+fn log_failure(message: &Message, error: &SendError) {
+    let Message { app, sender, .. } = message;
     let SendError { step, report, cause } = error;
     let (code, title) = report
         .as_ref()
         .map_or((0, ""), |ProviderReport { code, title, .. }| (*code, title));
     let cause = cause.as_deref().map(chain).unwrap_or_default();
-    if matches!(step, NextStep::Misconfigured(_)) {
-        tracing::warn!(%app, ?step, code, title, cause, "message refused: an operator has to act");
+    let is_ours = matches!(
+        step,
+        NextStep::Misconfigured(_) | NextStep::AnotherLanguage | NextStep::Rejected(Rejection::Country)
+    );
+    if is_ours {
+        tracing::warn!(%app, %sender, ?step, code, title, cause, "message refused: an operator has to act");
     } else {
-        tracing::info!(%app, ?step, code, title, cause, "message not accepted");
+        tracing::info!(%app, %sender, ?step, code, title, cause, "message not accepted");
     }
 }
 

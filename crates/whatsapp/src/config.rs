@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign_domain::id::AppId;
+use countersign_domain::sender::SenderId;
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -36,8 +36,9 @@ pub struct Config {
     /// A connection that takes longer counts as not sent, while a message whose whole time is up may have been sent.
     /// Default: 3 s.
     pub connect_timeout: Duration,
-    /// As whom each app sends.
-    pub senders: BTreeMap<AppId, Sender>,
+    /// The senders, by what the domain calls them: at Meta the ids of their phone numbers (not the numbers), which
+    /// stand in the path.
+    pub senders: BTreeMap<SenderId, Sender>,
 }
 
 /// The header that carries the token.
@@ -49,11 +50,9 @@ pub struct AuthHeader {
     pub scheme: Option<String>,
 }
 
-/// As whom an app sends.
+/// How a sender proves itself.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    /// The id of the sender's phone number (not the number), digits only. Not used without `number_in_path`.
-    pub phone_number_id: String,
     /// The token of a system user with `whatsapp_business_messaging`, or the provider's key.
     pub token: Secret,
     /// The secret of the app the token belongs to. With it every call carries `appsecret_proof`, which makes a stolen
@@ -90,7 +89,7 @@ impl Config {
         self.routes().map(|_| ())
     }
 
-    /// Where and with which header each app's messages go, or everything that is wrong.
+    /// Where and with which header each sender's messages go, or everything that is wrong.
     pub(crate) fn routes(&self) -> Result<Routes, Vec<Mistake>> {
         let Self {
             base_url,
@@ -115,29 +114,30 @@ impl Config {
             mistakes.add("auth.name", "must be the name of an HTTP header");
         }
         if senders.is_empty() {
-            mistakes.add("senders", "must name at least one app, or nothing can be sent");
+            mistakes.add("senders", "must name at least one sender, or nothing can be sent");
         }
-        let mut by_app = BTreeMap::new();
-        for (app, sender) in senders {
-            let auth = read_sender(app, sender, auth, *number_in_path, &mut mistakes);
-            let url = base.as_ref().map(|base| {
-                let number = number_in_path.then_some(sender.phone_number_id.as_str());
-                let path = [prefix, version.as_deref(), number, Some("messages")];
-                let mut url = base.clone();
+        let mut by_sender = BTreeMap::new();
+        for (id, sender) in senders {
+            let auth = read_sender(id, sender, auth, *number_in_path, &mut mistakes);
+            let number = number_in_path.then_some(id.as_str());
+            let url = |last: Option<&str>| {
+                let path = [prefix, version.as_deref(), number, last];
+                let mut url = base.clone()?;
                 url.set_path(&path.into_iter().flatten().collect::<Vec<_>>().join("/"));
                 if let Some(secret) = &sender.app_secret {
                     let proof = proof(secret, &sender.token);
                     url.query_pairs_mut().append_pair("appsecret_proof", &proof);
                 }
-                url
-            });
-            if let (Some(auth), Some(url)) = (auth, url) {
-                by_app.insert(app.clone(), Route { url, auth });
+                Some(url)
+            };
+            if let (Some(auth), Some(messages)) = (auth, url(Some("messages"))) {
+                let itself = number.and_then(|_| url(None));
+                by_sender.insert(id.clone(), Route { messages, itself, auth });
             }
         }
         let routes = base.zip(header).map(|(base, header)| Routes {
             header,
-            by_app,
+            by_sender,
             stays_here: is_loopback(&base),
         });
         mistakes.unless(routes)
@@ -148,16 +148,18 @@ impl Config {
 pub(crate) struct Routes {
     /// The header that carries the token.
     pub(crate) header: HeaderName,
-    /// Each app's route.
-    pub(crate) by_app: BTreeMap<AppId, Route>,
+    /// Each sender's route.
+    pub(crate) by_sender: BTreeMap<SenderId, Route>,
     /// Whether messages never leave this machine.
     pub(crate) stays_here: bool,
 }
 
-/// Where one app's messages go, and with which proof of identity.
+/// Where one sender's messages go, and with which proof of identity.
 pub(crate) struct Route {
-    /// The whole URL. Never logged: it may carry the proof.
-    pub(crate) url: Url,
+    /// Where messages go. Never logged: it may carry the proof.
+    pub(crate) messages: Url,
+    /// Where the sender itself is asked about; `None` when the provider has no place for that. Never logged either.
+    pub(crate) itself: Option<Url>,
     /// The value of the header, marked sensitive.
     pub(crate) auth: HeaderValue,
 }
@@ -230,27 +232,23 @@ fn is_version(text: &str) -> bool {
 
 /// The header value of a sender.
 fn read_sender(
-    app: &AppId,
+    id: &SenderId,
     sender: &Sender,
     auth: &AuthHeader,
     number_in_path: bool,
     mistakes: &mut Mistakes,
 ) -> Option<HeaderValue> {
-    let Sender {
-        phone_number_id,
-        token,
-        app_secret,
-    } = sender;
-    let is_id = (1..=32).contains(&phone_number_id.len()) && phone_number_id.bytes().all(|byte| byte.is_ascii_digit());
+    let Sender { token, app_secret } = sender;
+    let is_id = id.as_str().len() <= 32 && id.as_str().bytes().all(|byte| byte.is_ascii_digit());
     if number_in_path && !is_id {
         mistakes.add(
-            format!("senders.{app}.phone_number_id"),
+            format!("senders.{id}.phone_number_id"),
             "must be the id of the sender's phone number: digits only, and not the number itself",
         );
     }
     if app_secret.as_ref().is_some_and(Secret::is_empty) {
         mistakes.add(
-            format!("senders.{app}.app_secret"),
+            format!("senders.{id}.app_secret"),
             "must not be empty; leave it out instead",
         );
     }
@@ -261,7 +259,7 @@ fn read_sender(
     let value = HeaderValue::from_str(&text).ok().filter(|_| !token.is_empty());
     if value.is_none() {
         mistakes.add(
-            format!("senders.{app}.token"),
+            format!("senders.{id}.token"),
             "must be one line of printable characters",
         );
     }

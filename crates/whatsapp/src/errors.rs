@@ -4,23 +4,31 @@
 //! ours and short; Meta's are not stable.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use countersign_domain::delivery::{Fault, NextStep, ThrottleScope};
+use countersign_domain::delivery::{Fault, NextStep, Rejection, ThrottleScope};
 
 use crate::http::Waits;
 
 use Fault::{Account, Request, Template};
-use Meaning::{Broken, Later, Never, Slow};
+use Meaning::{Broken, Later, Never, OtherLanguage, Slow, SlowFor, Unclear};
+use Rejection::{Country, Identity, Undeliverable};
 
 /// What a code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// It was not sent; try again soon.
     Later,
+    /// It was not sent, and Meta does not know why: once more.
+    Unclear,
     /// Somebody has to slow down.
     Slow(ThrottleScope),
+    /// Somebody has to slow down for so many seconds, unless the answer asks for longer.
+    SlowFor(ThrottleScope, u32),
     /// Never again for this recipient.
-    Never,
+    Never(Rejection),
+    /// The template does not exist in this language.
+    OtherLanguage,
     /// Something of ours is wrong.
     Broken(Fault),
 }
@@ -47,7 +55,7 @@ const fn span(first: u32, last: u32, meaning: Meaning, title: &'static str) -> R
 /// Every code that can answer a message, in order.
 pub(crate) const ROWS: &[Row] = &[
     one(0, Broken(Account), "the token was not accepted"),
-    one(1, Later, "unknown error of the API"),
+    one(1, Unclear, "unknown error of the API"),
     one(2, Later, "temporarily down"),
     one(3, Broken(Account), "the app lacks a capability or permission"),
     one(4, Slow(ThrottleScope::Account), "too many calls of the app"),
@@ -69,19 +77,27 @@ pub(crate) const ROWS: &[Row] = &[
         Slow(ThrottleScope::Account),
         "too many calls of the business account",
     ),
-    one(130_403, Never, "the business has blocked this person"),
+    one(130_403, Never(Undeliverable), "the business has blocked this person"),
     one(130_429, Slow(ThrottleScope::Sender), "too many messages of this sender"),
-    one(130_472, Never, "the person is part of an experiment of Meta's"),
+    one(
+        130_472,
+        Never(Undeliverable),
+        "the person is part of an experiment of Meta's",
+    ),
     // Says something about one country. A fault of the account would stop the app's messages to all of them.
-    one(130_497, Never, "the business may not send to this country"),
+    one(130_497, Never(Country), "the business may not send to this country"),
     one(131_000, Later, "unknown failure"),
     one(131_005, Broken(Account), "access denied"),
     one(131_008, Broken(Request), "required parameter missing"),
     one(131_009, Broken(Request), "parameter with a bad value"),
     one(131_016, Later, "service unavailable"),
-    one(131_021, Never, "the recipient is the sender"),
-    one(131_026, Never, "undeliverable"),
-    one(131_030, Never, "not among the numbers a test sender may write to"),
+    one(131_021, Never(Undeliverable), "the recipient is the sender"),
+    one(131_026, Never(Undeliverable), "undeliverable"),
+    one(
+        131_030,
+        Never(Undeliverable),
+        "not among the numbers a test sender may write to",
+    ),
     one(131_031, Broken(Account), "account locked"),
     one(131_037, Broken(Account), "the sender's number lacks a display name"),
     one(131_042, Broken(Account), "payment problem"),
@@ -95,14 +111,14 @@ pub(crate) const ROWS: &[Row] = &[
         Broken(Request),
         "the conversation is over: only a template may be sent",
     ),
-    // Lasts hours when it comes, so the tries of one message end before it does.
+    // Lasts hours when it comes: other senders go on, and nothing waits for this one.
     one(
         131_048,
-        Slow(ThrottleScope::Sender),
+        SlowFor(ThrottleScope::Sender, 3_600),
         "slowed down: too many recipients complained",
     ),
-    one(131_049, Never, "Meta chose not to deliver"),
-    one(131_050, Never, "the person wants no marketing"),
+    one(131_049, Never(Undeliverable), "Meta chose not to deliver"),
+    one(131_050, Never(Undeliverable), "the person wants no marketing"),
     span(
         131_051,
         131_053,
@@ -133,7 +149,7 @@ pub(crate) const ROWS: &[Row] = &[
         Broken(Template),
         "the template has another number of parameters",
     ),
-    one(132_001, Broken(Template), "no such approved template in this language"),
+    one(132_001, OtherLanguage, "no such approved template in this language"),
     one(132_005, Broken(Template), "text too long"),
     one(132_007, Broken(Template), "the template's text breaks a policy"),
     one(132_008, Broken(Template), "invalid template parameter"),
@@ -173,7 +189,7 @@ pub(crate) const ROWS: &[Row] = &[
     span(134_100, 134_102, Broken(Request), "not the endpoint for this template"),
     one(135_000, Broken(Request), "a parameter of the request is wrong"),
     // The number may have a new owner.
-    one(137_000, Never, "the person behind the number has changed"),
+    one(137_000, Never(Identity), "the person behind the number has changed"),
 ];
 
 /// The row of a code.
@@ -188,7 +204,9 @@ impl Meaning {
     pub(crate) fn step(self, waits: Waits) -> NextStep {
         match self {
             Later => NextStep::Unavailable,
-            Never => NextStep::Rejected,
+            Unclear => NextStep::Unclear,
+            Never(rejection) => NextStep::Rejected(rejection),
+            OtherLanguage => NextStep::AnotherLanguage,
             Broken(fault) => NextStep::Misconfigured(fault),
             Slow(ThrottleScope::Account) => NextStep::Throttled {
                 scope: ThrottleScope::Account,
@@ -198,6 +216,10 @@ impl Meaning {
             Slow(scope) => NextStep::Throttled {
                 scope,
                 retry_after: waits.retry_after,
+            },
+            SlowFor(scope, seconds) => NextStep::Throttled {
+                scope,
+                retry_after: waits.retry_after.max(Some(Duration::from_secs(seconds.into()))),
             },
         }
     }

@@ -1,15 +1,17 @@
 //! Everything Meta-shaped, both directions: the Cloud API client and the signed webhook intake.
 //!
-//! [`CloudApi`] implements the domain's `Messenger`; [`webhook::router`] calls the domain's `ApplyDelivery` and nothing
-//! else. What Meta's error codes mean is one table, read by both. Kept out: retries, which the domain decides, and
+//! [`CloudApi`] implements the domain's `Messenger` and `SenderDirectory`; [`webhook::router`] calls the domain's
+//! `ApplyDelivery` and `Disown` and nothing else. What Meta's error codes mean is one table, read by both. Kept out: retries, which the domain decides, and
 //! every rule about verifications.
 //!
 //! Message ids (`wamid.…`) are neither kept nor logged anywhere in this crate: they are base-64 over the recipient's
-//! phone number. Webhooks are matched by the reference that every message carries.
+//! phone number. They only pass through, as the domain's redacted `MessageId`. Webhooks are matched by the reference that
+//! every message carries.
 
 mod answer;
 mod client;
 mod config;
+mod directory;
 mod errors;
 mod http;
 mod mask;

@@ -1,5 +1,6 @@
 //! The body of a send, as Meta reads it. Kept out: where it goes and what comes back.
 
+use countersign_domain::delivery::IdentityHash;
 use countersign_domain::ports::Message;
 use serde::Serialize;
 
@@ -14,6 +15,9 @@ pub(crate) struct Payload<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     biz_opaque_callback_data: &'a str,
+    /// Meta refuses the message with 137000 when somebody else is behind the number now (Meta: identity change check).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_identity_key_hash: Option<&'a str>,
     template: Template<'a>,
 }
 
@@ -63,6 +67,7 @@ impl<'a> Payload<'a> {
             to: message.to.expose(),
             kind: "template",
             biz_opaque_callback_data: &message.reference,
+            recipient_identity_key_hash: message.identity.as_ref().map(IdentityHash::as_str),
             template: Template {
                 name: message.template.as_str(),
                 language: Language {

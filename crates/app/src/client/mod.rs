@@ -48,6 +48,7 @@ pub(crate) async fn start(args: StartArgs, environment: &Environment) -> ExitCod
         request_id: args.request_id,
         language: args.language,
         context: args.context.into_iter().collect(),
+        accept_identity_change: args.accept_identity_change,
     };
     let answer = async {
         let mut client = connect(&args.client, environment).await?;

@@ -9,9 +9,10 @@ use countersign_domain::policy::PolicySettings;
 use countersign_domain::template::{Language, Template, TemplateName};
 use countersign_grpc::{CallerEntry, Callers};
 use countersign_whatsapp::webhook::WebhookConfig;
-use countersign_whatsapp::{Config, Secret, Sender};
+use countersign_whatsapp::{Config, Secret};
 
 use crate::config::reader::{Mistakes, SecretSources, Section};
+use crate::config::senders::ReadSenders;
 use crate::config::{hex, policy};
 
 /// The apps, and as whom each sends.
@@ -19,7 +20,8 @@ pub(super) struct ReadApps {
     pub(super) apps: Apps,
     /// The names in the file, those of apps with mistakes included.
     pub(super) known: BTreeSet<AppId>,
-    pub(super) senders: BTreeMap<AppId, Sender>,
+    /// How their senders prove themselves.
+    pub(super) senders: ReadSenders,
 }
 
 /// Reads every `[apps.NAME]`.
@@ -27,7 +29,7 @@ pub(super) fn read_apps(root: &mut Section, secrets: &SecretSources<'_>, mistake
     let mut read = ReadApps {
         apps: Apps::default(),
         known: BTreeSet::new(),
-        senders: BTreeMap::new(),
+        senders: ReadSenders::default(),
     };
     let mut apps = BTreeMap::new();
     let sections = root.sections("apps", mistakes);
@@ -37,8 +39,7 @@ pub(super) fn read_apps(root: &mut Section, secrets: &SecretSources<'_>, mistake
     for (name, section) in sections {
         match AppId::parse(&name) {
             Ok(id) => {
-                let (app, sender) = read_app(section, secrets, mistakes);
-                read.senders.extend(sender.map(|sender| (id.clone(), sender)));
+                let app = read_app(&name, section, &mut read.senders, secrets, mistakes);
                 read.known.insert(id.clone());
                 apps.insert(id, app);
             }
@@ -47,18 +48,20 @@ pub(super) fn read_apps(root: &mut Section, secrets: &SecretSources<'_>, mistake
     }
     read.apps = Apps::new(apps);
     for mistake in read.apps.mistakes() {
-        mistakes.add(&format!("apps.*.policy.{}", mistake.field), mistake.problem);
+        let place = if mistake.field == "senders" { "" } else { "policy." };
+        mistakes.add(&format!("apps.*.{place}{}", mistake.field), mistake.problem);
     }
     read
 }
 
-fn read_app(mut section: Section, secrets: &SecretSources<'_>, mistakes: &mut Mistakes) -> (App, Option<Sender>) {
-    let phone_number_id = section.required("phone_number_id", |text| Ok::<_, String>(text.to_owned()), mistakes);
-    let token = section.secret("token", secrets, mistakes);
-    let app_secret = section
-        .has("app_secret")
-        .then(|| section.secret("app_secret", secrets, mistakes))
-        .flatten();
+fn read_app(
+    name: &str,
+    mut section: Section,
+    senders: &mut ReadSenders,
+    secrets: &SecretSources<'_>,
+    mistakes: &mut Mistakes,
+) -> App {
+    let senders = senders.read(name, &mut section, secrets, mistakes);
     let template = read_template(section.section("template", mistakes), mistakes);
     let base = policy::read(
         section.section("policy", mistakes),
@@ -67,12 +70,11 @@ fn read_app(mut section: Section, secrets: &SecretSources<'_>, mistakes: &mut Mi
     );
     let purposes = read_purposes(&mut section, &base, mistakes);
     section.end(mistakes);
-    let sender = phone_number_id.zip(token).map(|(phone_number_id, token)| Sender {
-        phone_number_id,
-        token: Secret::new(&token),
-        app_secret: app_secret.as_deref().map(Secret::new),
-    });
-    (App { template, purposes }, sender)
+    App {
+        template,
+        senders,
+        purposes,
+    }
 }
 
 /// Reads every `[apps.NAME.purposes.PURPOSE]`; what it does not say is as in the app's policy.
@@ -186,10 +188,10 @@ pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes:
 }
 
 /// Reads `[whatsapp]`, but for the webhook.
-pub(super) fn read_whatsapp(mut section: Section, senders: BTreeMap<AppId, Sender>, mistakes: &mut Mistakes) -> Config {
+pub(super) fn read_whatsapp(mut section: Section, senders: &ReadSenders, mistakes: &mut Mistakes) -> Config {
     let text = |text: &str| Ok::<_, String>(text.to_owned());
     let mut config = Config {
-        senders,
+        senders: senders.credentials(),
         ..Config::default()
     };
     if let Some(base_url) = section.parsed("base_url", text, mistakes) {
@@ -215,7 +217,7 @@ pub(super) fn read_whatsapp(mut section: Section, senders: BTreeMap<AppId, Sende
     }
     section.end(mistakes);
     for mistake in config.check().err().unwrap_or_default() {
-        let path = key_of(&mistake.field);
+        let path = key_of(&mistake.field, senders);
         // An app whose secret could not be read has no sender; that was said where it is wrong.
         if mistake.field != "senders" || mistakes.0.is_empty() {
             mistakes.add(&path, mistake.problem);
@@ -225,13 +227,13 @@ pub(super) fn read_whatsapp(mut section: Section, senders: BTreeMap<AppId, Sende
 }
 
 /// The key in the file that a field of the adapter's configuration was read from.
-fn key_of(field: &str) -> String {
+fn key_of(field: &str, senders: &ReadSenders) -> String {
     match field {
         "senders" => "apps".to_owned(),
         "auth.name" => "whatsapp.auth_header".to_owned(),
         "auth.scheme" => "whatsapp.auth_scheme".to_owned(),
-        _ => match field.strip_prefix("senders.") {
-            Some(sender) => format!("apps.{sender}"),
+        _ => match field.strip_prefix("senders.").and_then(|it| it.rsplit_once('.')) {
+            Some((id, key)) => format!("{}.{key}", senders.path_of(id).unwrap_or("apps")),
             None => format!("whatsapp.{field}"),
         },
     }

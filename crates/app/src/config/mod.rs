@@ -5,6 +5,7 @@
 mod apps;
 mod policy;
 mod reader;
+mod senders;
 mod store;
 
 use std::net::SocketAddr;
@@ -122,7 +123,7 @@ fn read(mut root: Section, folder: &Path, secrets: &SecretSources<'_>, mistakes:
     let callers = apps::read_callers(&mut root, &apps.known, mistakes);
     let mut whatsapp = root.section("whatsapp", mistakes);
     let webhook = apps::read_webhook(whatsapp.section("webhook", mistakes), secrets, mistakes);
-    let whatsapp = apps::read_whatsapp(whatsapp, apps.senders, mistakes);
+    let whatsapp = apps::read_whatsapp(whatsapp, &apps.senders, mistakes);
     root.end(mistakes);
 
     let (keys, identity) = keys?;

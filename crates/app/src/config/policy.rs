@@ -51,6 +51,9 @@ pub(super) fn read(mut section: Section, base: &PolicySettings, mistakes: &mut M
         &mut s.finished_retention,
         section.duration("finished_retention", mistakes),
     );
+    if let Some(memory) = section.duration("identity_memory", mistakes) {
+        s.identity_memory = Some(memory).filter(|memory| !memory.is_zero());
+    }
     set(&mut s.send_timeout, section.duration("send_timeout", mistakes));
     set(&mut s.settle_wait, section.duration("settle_wait", mistakes));
     set(&mut s.fault_memory, section.duration("fault_memory", mistakes));

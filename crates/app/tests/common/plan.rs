@@ -93,6 +93,7 @@ app_secrets = [{{ file = "app_secret" }}]
 
 [apps.shop]
 phone_number_id = "{PHONE_NUMBER_ID}"
+throughput = 1000
 token = {{ file = "token" }}
 app_secret = {{ file = "app_secret" }}
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use countersign_domain::delivery::{NextStep, ProviderReport};
+use countersign_domain::delivery::{NextStep, ProviderReport, Rejection};
 use countersign_domain::policy::PolicySettings;
 use countersign_domain::ports::Clock;
 use countersign_grpc::{moment, reason, v1};
@@ -178,7 +178,9 @@ async fn a_recipient_with_too_many_wrong_guesses_is_held_and_says_until_when() {
 async fn what_could_not_be_delivered_failed_and_shows_the_providers_own_words() {
     let api = Api::new().await;
     let words = ProviderReport::new(131_026, "Message undeliverable", "no account");
-    api.house.messenger.refuse_next(NextStep::Rejected, words);
+    api.house
+        .messenger
+        .refuse_next(NextStep::Rejected(Rejection::Undeliverable), words);
     let (id, code) = api.open().await;
     let failed = api.get(&id).await;
     assert_eq!(failed.state(), v1::VerificationState::Failed);

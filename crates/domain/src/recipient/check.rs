@@ -81,7 +81,7 @@ impl Recipient {
         };
         let same_context = verification.recipe.context == order.context;
         let (outcome, answered_sends) = match (right, same_context) {
-            (true, true) => (CheckOutcome::Approved, self.approve(now)),
+            (true, true) => (CheckOutcome::Approved, self.approve(policy, now)),
             (_, false) => {
                 self.miss(policy, now);
                 (CheckOutcome::ContextMismatch, 0)
@@ -132,8 +132,9 @@ impl Recipient {
         Some(right)
     }
 
-    fn approve(&mut self, now: Timestamp) -> u32 {
+    fn approve(&mut self, policy: &Policy, now: Timestamp) -> u32 {
         self.finish(VerificationState::Approved { at: now });
+        self.bind_identity(policy);
         self.approved_at = Some(now);
         self.consecutive_wrong_guesses = 0;
         self.last_wrong_guess_at = None;

@@ -6,6 +6,8 @@
 
 mod budget;
 mod check;
+mod failure;
+mod identity;
 mod send;
 mod settle;
 mod start;
@@ -13,12 +15,14 @@ mod view;
 
 pub use budget::Restraint;
 pub use check::{CheckDecision, CheckOrder};
-pub use send::{AttemptResult, Claim, NotSendable};
+pub use failure::Detour;
+pub use identity::BoundIdentity;
+pub use send::{AttemptResult, Claim, NotSendable, StatusReport};
 pub use start::{StartDecision, StartOrder};
 pub use view::{Allowance, VerificationView};
 
 use crate::code::{Code, CodeOwner, Salt};
-use crate::delivery::{Delivery, DeliveryNumber, DeliveryState, FailureReason};
+use crate::delivery::{Delivery, DeliveryNumber, DeliveryState, FailureReason, MessageTag};
 use crate::id::{AppId, Purpose, Serial};
 use crate::key::KeyRing;
 use crate::phone::PhoneNumber;
@@ -27,6 +31,9 @@ use crate::request::RememberedRequest;
 use crate::template::Language;
 use crate::time::{DAY, Timestamp};
 use crate::verification::{CanceledBy, Verification, VerificationState};
+
+/// How many messages one delivery becomes at most: the first, and the repeat of an uncertain one.
+const MESSAGES_MAX: usize = 2;
 
 /// One phone number as one app uses it for one purpose.
 ///
@@ -62,6 +69,8 @@ pub struct Recipient {
     pub held_until: Option<Timestamp>,
     /// Requests that may be repeated; oldest first.
     pub requests: Vec<RememberedRequest>,
+    /// Who was behind the number when a verification was approved, while the policy keeps it.
+    pub identity: Option<BoundIdentity>,
     /// When the record last changed. Its time never runs backwards.
     pub changed_at: Timestamp,
     /// Until when a store has to keep the record readable.
@@ -86,6 +95,7 @@ impl Recipient {
             last_wrong_guess_at: None,
             held_until: None,
             requests: Vec::new(),
+            identity: None,
             changed_at: Timestamp::EPOCH,
             keep_until: Timestamp::EPOCH,
         }
@@ -107,6 +117,15 @@ impl Recipient {
         expiries.chain(deliveries).min()
     }
 
+    /// When the next message of the open verification is due, if one is.
+    pub fn next_send_at(&self) -> Option<Timestamp> {
+        let due = |it: &Delivery| match it.state {
+            DeliveryState::Due { at } => Some(at),
+            _ => None,
+        };
+        self.open()?.deliveries.iter().filter_map(due).min()
+    }
+
     /// The newest verification, open or finished.
     pub fn newest(&self) -> Option<&Verification> {
         self.verifications.last()
@@ -122,16 +141,19 @@ impl Recipient {
         self.verifications.last().filter(|it| it.is_open())
     }
 
-    /// Ends the open verification at its caller's wish. A finished one stays as it is.
-    pub fn cancel(&mut self, serial: Serial, now: Timestamp) -> bool {
+    /// Ends the open verification at somebody's wish. A finished one stays as it is.
+    pub fn cancel(&mut self, serial: Serial, by: CanceledBy, now: Timestamp) -> bool {
         let open = self.open().is_some_and(|it| it.serial == serial);
         if open {
-            self.finish(VerificationState::Canceled {
-                at: now,
-                by: CanceledBy::Caller,
-            });
+            self.finish(VerificationState::Canceled { at: now, by });
         }
         open
+    }
+
+    /// The verification one of whose messages has this tag, open or finished.
+    pub fn verification_of(&self, message: MessageTag) -> Option<&Verification> {
+        let has = |it: &&Verification| it.deliveries.iter().any(|it| it.messages.contains(&message));
+        self.verifications.iter().rev().find(has)
     }
 
     /// Marks the record as changed now, and says how long it has to be kept. Called once before every write.
@@ -148,9 +170,10 @@ impl Recipient {
             .requests
             .last()
             .map(|it| it.at.plus(crate::request::REMEMBERED_FOR));
+        let identity = self.identity_until(policy);
         self.keep_until = verifications
             .chain(
-                [sends, guesses, requests, self.held_until, self.wake_at()]
+                [sends, guesses, requests, identity, self.held_until, self.wake_at()]
                     .into_iter()
                     .flatten(),
             )
@@ -206,7 +229,20 @@ impl Delivery {
             drop_at: None,
             state,
             report: None,
+            messages: Vec::new(),
         }
+    }
+
+    /// Remembers a message the delivery became. Answers whether that is news.
+    fn know(&mut self, message: Option<MessageTag>) -> bool {
+        let Some(message) = message.filter(|it| !self.messages.contains(it)) else {
+            return false;
+        };
+        if self.messages.len() >= MESSAGES_MAX {
+            return false;
+        }
+        self.messages.push(message);
+        true
     }
 
     /// Moves the delivery, whatever its state was.
@@ -220,6 +256,11 @@ impl Delivery {
         if !matches!(self.state, DeliveryState::Due { .. }) {
             return;
         }
+        self.end(reason, now);
+    }
+
+    /// Gives up. An attempt before may have been taken: what is not known to have failed is not called failed.
+    fn end(&mut self, reason: FailureReason, now: Timestamp) {
         let state = match self.drop_at {
             Some(_) => DeliveryState::Unknown { settle_at: None },
             None => DeliveryState::Failed(reason),

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::code::Code;
 use crate::delivery::{
-    Delivery, DeliveryNumber, DeliveryReport, DeliveryState, FailureReason, NextStep, ProviderReport, ThrottleScope,
+    Delivery, DeliveryNumber, DeliveryReport, DeliveryState, FailureReason, IdentityHash, MessageTag, NextStep,
+    ProviderReport,
 };
 use crate::id::Serial;
 use crate::key::KeyRing;
 use crate::policy::Policy;
 use crate::recipient::Recipient;
+use crate::recipient::failure::{Detour, Failure, failure_reason};
 use crate::recipient::settle::drop_time;
-use crate::retry::pair_wait;
 use crate::time::Timestamp;
 use crate::verification::Verification;
 
@@ -45,6 +46,8 @@ pub enum AttemptResult {
     Accepted {
         /// Whether it holds it first.
         held: bool,
+        /// What the message is recognised by.
+        message: Option<MessageTag>,
     },
     /// It did not, or nobody knows.
     Failed {
@@ -52,7 +55,34 @@ pub enum AttemptResult {
         step: NextStep,
         /// What the provider said.
         report: Option<ProviderReport>,
+        /// What else could carry the message.
+        detour: Option<Detour>,
     },
+}
+
+/// What a webhook says about one delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusReport<'a> {
+    /// What became of it.
+    pub report: &'a DeliveryReport,
+    /// What the message is recognised by.
+    pub message: Option<MessageTag>,
+    /// Who received it.
+    pub identity: Option<&'a IdentityHash>,
+    /// What else could carry it, if it failed.
+    pub detour: Option<Detour>,
+}
+
+impl<'a> StatusReport<'a> {
+    /// A status with nothing beside what became of the message.
+    pub const fn new(report: &'a DeliveryReport) -> Self {
+        Self {
+            report,
+            message: None,
+            identity: None,
+            detour: None,
+        }
+    }
 }
 
 impl Recipient {
@@ -134,12 +164,20 @@ impl Recipient {
             return false;
         };
         let moved = match result {
-            AttemptResult::Accepted { held } => delivery.accept(*held, policy, now),
+            AttemptResult::Accepted { held, message } => {
+                let is_news = delivery.know(*message);
+                delivery.accept(*held, policy, now) || is_news
+            }
             // Only the claimer of the moment may say that an attempt failed.
             AttemptResult::Failed { .. } if !delivery.is_attempt(claim) => false,
-            AttemptResult::Failed { step, report } => {
+            AttemptResult::Failed { step, report, detour } => {
                 delivery.report.clone_from(report);
-                delivery.fail(*step, policy, deadline, jitter, now);
+                let failure = Failure {
+                    step: *step,
+                    tries: delivery.tries,
+                    detour: detour.as_ref(),
+                };
+                delivery.fail(&failure, policy, deadline, jitter, now);
                 true
             }
         };
@@ -149,12 +187,38 @@ impl Recipient {
         moved
     }
 
+    /// Puts a claimed message off until `at`, because no sender is free before. It was not handed to anybody and costs
+    /// no try; when it would come too late then, it fails now. Returns whether the record changed.
+    pub fn postpone(
+        &mut self,
+        claim: Claim,
+        at: Timestamp,
+        report: Option<ProviderReport>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> bool {
+        let open = self.verification(claim.serial);
+        let last_useful = open.and_then(|it| it.last_useful_moment(claim.delivery, policy));
+        let Some(delivery) = self.claimed(claim) else {
+            return false;
+        };
+        delivery.tries = delivery.tries.saturating_sub(1);
+        if last_useful.is_some_and(|last| at <= last) {
+            delivery.put(DeliveryState::Due { at }, now);
+        } else {
+            delivery.report = report.or(delivery.report.take());
+            delivery.end(FailureReason::Throttled, now);
+        }
+        self.after_move(claim.serial, now);
+        true
+    }
+
     /// Applies what a webhook says. Returns whether anything changed: truth only moves forward.
     pub fn apply_report(
         &mut self,
         serial: Serial,
         number: DeliveryNumber,
-        report: &DeliveryReport,
+        status: &StatusReport<'_>,
         policy: &Policy,
         jitter: u64,
         now: Timestamp,
@@ -165,35 +229,38 @@ impl Recipient {
         let Some(delivery) = verification.deliveries.iter_mut().find(|it| it.number == number) else {
             return false;
         };
-        let state = match report {
+        let state = match status.report {
             DeliveryReport::Sent => DeliveryState::Sent,
             DeliveryReport::Delivered => DeliveryState::Delivered,
             DeliveryReport::Read => DeliveryState::Read,
             DeliveryReport::Failed { step, .. } => DeliveryState::Failed(failure_reason(*step)),
         };
+        // Of two messages that one delivery became, the slower one's statuses say nothing else that is new.
+        let is_news = delivery.know(status.message);
         if state.rank() <= delivery.state.rank() {
-            return false;
-        }
-        if let DeliveryReport::Failed { report, .. } = report {
-            delivery.report = Some(report.clone());
+            return is_news;
         }
         if state == DeliveryState::Sent {
             delivery.drop_at.get_or_insert(drop_time(policy, now));
         }
         delivery.put(state, now);
-        let (tries, language) = (delivery.tries, delivery.language.clone());
-        if let DeliveryReport::Failed { step, .. } = report {
+        if let DeliveryReport::Failed { step, report } = status.report {
+            delivery.report = Some(report.clone());
             // What failed was taken before, whether or not we heard of it.
             delivery.drop_at.get_or_insert(now);
-            let failed = Failed {
-                number,
+            let failure = Failure {
                 step: *step,
-                tries,
+                tries: delivery.tries.max(1),
+                detour: status.detour.as_ref(),
             };
-            if let Some(at) = verification.next_try(&failed, policy, jitter, now) {
+            let (tries, language) = (delivery.tries, failure.language(&delivery.language));
+            if let Some(at) = verification.next_try(number, &failure, policy, jitter, now) {
                 // The failed message stays failed; what is tried again is a new one with the same code.
                 verification.add_delivery(language, DeliveryState::Due { at }, tries, now);
             }
+        } else if policy.identity_memory.is_some() && status.identity.is_some() {
+            verification.identity = status.identity.cloned();
+            self.bind_identity(policy);
         }
         self.after_move(serial, now);
         true
@@ -220,21 +287,20 @@ impl Verification {
 
     /// When a message that failed after the provider had accepted it is tried again, if at all. Each such retry is
     /// another message on somebody's phone and bill, so there are few.
-    fn next_try(&self, failed: &Failed, policy: &Policy, jitter: u64, now: Timestamp) -> Option<Timestamp> {
+    fn next_try(
+        &self,
+        number: DeliveryNumber,
+        failure: &Failure<'_>,
+        policy: &Policy,
+        jitter: u64,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let taken_and_failed = |it: &&Delivery| it.drop_at.is_some() && matches!(it.state, DeliveryState::Failed(_));
         if self.deliveries.iter().filter(taken_and_failed).count() > RETRIES_AFTER_ACCEPTANCE_MAX {
             return None;
         }
-        let last_useful = self.last_useful_moment(failed.number, policy);
-        retry_time(failed.step, failed.tries.max(1), policy, last_useful, jitter, now)
+        failure.retry_at(policy, self.last_useful_moment(number, policy), jitter, now)
     }
-}
-
-/// A message the provider took and then failed to deliver.
-struct Failed {
-    number: DeliveryNumber,
-    step: NextStep,
-    tries: u8,
 }
 
 impl Delivery {
@@ -266,56 +332,27 @@ impl Delivery {
         true
     }
 
-    fn fail(&mut self, step: NextStep, policy: &Policy, last_useful: Option<Timestamp>, jitter: u64, now: Timestamp) {
-        if step == NextStep::Uncertain {
+    fn fail(
+        &mut self,
+        failure: &Failure<'_>,
+        policy: &Policy,
+        last_useful: Option<Timestamp>,
+        jitter: u64,
+        now: Timestamp,
+    ) {
+        if failure.step == NextStep::Uncertain {
             self.drop_at = Some(drop_time(policy, now));
             let settle_at = (!self.repeated).then(|| now.plus(policy.settle_wait));
             self.put(DeliveryState::Unknown { settle_at }, now);
             return;
         }
-        let state = match retry_time(step, self.tries, policy, last_useful, jitter, now) {
-            Some(at) => DeliveryState::Due { at },
-            // The attempt before this one may have been taken: what is not known to have failed is not called failed.
-            None if self.drop_at.is_some() && step != NextStep::Rejected => DeliveryState::Unknown { settle_at: None },
-            None => DeliveryState::Failed(failure_reason(step)),
-        };
-        self.put(state, now);
-    }
-}
-
-/// When the same message is tried again; `None`: never, or not in time to be of use.
-fn retry_time(
-    step: NextStep,
-    failed: u8,
-    policy: &Policy,
-    last_useful: Option<Timestamp>,
-    jitter: u64,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let asked = match step {
-        NextStep::Throttled {
-            retry_after: Some(asked),
-            ..
-        } => asked,
-        NextStep::Throttled {
-            scope: ThrottleScope::Recipient,
-            ..
-        } => pair_wait(failed),
-        NextStep::Throttled { .. } | NextStep::Unavailable => Duration::ZERO,
-        NextStep::Rejected | NextStep::Misconfigured(_) | NextStep::Uncertain => return None,
-    };
-    if failed >= policy.retry.tries_max {
-        return None;
-    }
-    let at = now.plus(policy.retry.wait(failed, jitter).max(asked));
-    last_useful.is_some_and(|last| at <= last).then_some(at)
-}
-
-fn failure_reason(step: NextStep) -> FailureReason {
-    match step {
-        NextStep::Rejected => FailureReason::Undeliverable,
-        NextStep::Misconfigured(_) => FailureReason::Misconfigured,
-        NextStep::Throttled { .. } => FailureReason::Throttled,
-        NextStep::Unavailable | NextStep::Uncertain => FailureReason::ProviderUnavailable,
+        if let Some(at) = failure.retry_at(policy, last_useful, jitter, now) {
+            self.language = failure.language(&self.language);
+            self.put(DeliveryState::Due { at }, now);
+        } else if matches!(failure.step, NextStep::Rejected(_)) {
+            self.put(DeliveryState::Failed(failure_reason(failure.step)), now);
+        } else {
+            self.end(failure_reason(failure.step), now);
+        }
     }
 }

@@ -68,6 +68,12 @@ impl Recipient {
         self.sends.retain(|at| at.plus(DAY) > now);
         self.wrong_guesses.retain(|at| at.plus(DAY) > now);
         self.held_until = self.held_until.filter(|until| *until > now);
+        if self.identity_until(policy).is_none_or(|until| until <= now) {
+            self.identity = None;
+        }
+        if policy.identity_memory.is_none() {
+            self.verifications.iter_mut().for_each(|it| it.identity = None);
+        }
         self.approved_at = self.approved_at.filter(|_| !self.sends.is_empty());
         if self
             .last_wrong_guess_at

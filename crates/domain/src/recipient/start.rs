@@ -26,6 +26,8 @@ pub struct StartOrder {
     pub context: Option<ContextDigest>,
     /// The key a new code is derived with.
     pub key: KeyId,
+    /// Whether whoever is behind the number now is welcome: what was known of the person before is forgotten.
+    pub accept_identity_change: bool,
     /// How a repeat of this request is recognised.
     pub request: Option<RequestDigest>,
 }
@@ -151,6 +153,7 @@ impl Recipient {
             wrong_guesses: 0,
             guesses_max: policy.guesses_max,
             deliveries: Vec::new(),
+            identity: None,
             state: VerificationState::Open,
         });
         self.send_claimed(StartOutcome::Opened, order, policy, now)
@@ -165,6 +168,9 @@ impl Recipient {
         now: Timestamp,
     ) -> StartDecision {
         let serial = self.last_serial;
+        if order.accept_identity_change {
+            self.identity = None;
+        }
         let state = DeliveryState::Sending {
             lease_until: now.plus(policy.lease()),
         };

@@ -6,14 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::delivery::DeliveryReport;
+use crate::delivery::{DeliveryReport, DeliveryState, IdentityHash, MessageId};
 use crate::event::{Event, IgnoredReport};
 use crate::id::RecipientKey;
-use crate::ports::{Observer, Random};
-use crate::recipient::Recipient;
+use crate::ports::{Courier, Errand, Observer, Random};
+use crate::recipient::{Detour, Recipient, StatusReport};
 use crate::reference::DeliveryReference;
+use crate::sender::SenderId;
+use crate::template::Language;
 use crate::use_case::records::{Decision, Moment};
-use crate::use_case::{Error, Faults, Ports, Records};
+use crate::use_case::senders::SenderFailure;
+use crate::use_case::{Error, Ports, Records, Senders};
 
 /// One thing that a post says about one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,25 @@ pub struct ReportedDelivery {
     pub reference: Option<String>,
     /// What became of the message.
     pub report: DeliveryReport,
+    /// What the provider calls the message.
+    pub message: Option<MessageId>,
+    /// Who received it.
+    pub identity: Option<IdentityHash>,
+    /// The sender it went out from.
+    pub sender: Option<SenderId>,
+}
+
+impl ReportedDelivery {
+    /// A report with nothing beside what it says.
+    pub const fn new(reference: Option<String>, report: DeliveryReport) -> Self {
+        Self {
+            reference,
+            report,
+            message: None,
+            identity: None,
+            sender: None,
+        }
+    }
 }
 
 /// What one post says about one recipient, in the order of the post; or what it says about nobody we know.
@@ -30,7 +52,7 @@ pub struct RecipientReports(About);
 
 #[derive(Debug)]
 enum About {
-    Recipient(RecipientKey, Vec<(DeliveryReference, DeliveryReport)>),
+    Recipient(RecipientKey, Vec<(DeliveryReference, ReportedDelivery)>),
     Nobody(Vec<IgnoredReport>),
 }
 
@@ -47,7 +69,7 @@ impl RecipientReports {
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// It moved the delivery forward.
+    /// It moved the delivery forward, or told of a message the delivery became.
     Moved,
     /// It was not applied; observed, and no error.
     Ignored(IgnoredReport),
@@ -56,19 +78,21 @@ pub enum Applied {
 /// Applies delivery reports from signed webhooks.
 pub struct ApplyDelivery {
     records: Arc<Records>,
-    faults: Arc<Faults>,
+    senders: Arc<Senders>,
     observer: Arc<dyn Observer>,
     random: Arc<dyn Random>,
+    courier: Arc<dyn Courier>,
 }
 
 impl ApplyDelivery {
     /// Wires the use case to its ports.
-    pub fn new(records: &Arc<Records>, faults: &Arc<Faults>, ports: &Ports) -> Self {
+    pub fn new(records: &Arc<Records>, senders: &Arc<Senders>, ports: &Ports) -> Self {
         Self {
             records: Arc::clone(records),
-            faults: Arc::clone(faults),
+            senders: Arc::clone(senders),
             observer: Arc::clone(&ports.observer),
             random: Arc::clone(&ports.random),
+            courier: Arc::clone(&ports.courier),
         }
     }
 
@@ -77,11 +101,11 @@ impl ApplyDelivery {
     pub fn by_recipient(&self, post: Vec<ReportedDelivery>) -> Vec<RecipientReports> {
         let mut recipients = BTreeMap::<_, Vec<_>>::new();
         let mut nobody = Vec::new();
-        for ReportedDelivery { reference, report } in post {
-            match self.open(reference.as_deref()) {
+        for reported in post {
+            match self.open(reported.reference.as_deref()) {
                 Ok(reference) => {
                     let reports = recipients.entry(reference.verification.recipient()).or_default();
-                    reports.push((reference, report));
+                    reports.push((reference, reported));
                 }
                 Err(why) => nobody.push(why),
             }
@@ -119,7 +143,7 @@ impl ApplyDelivery {
     async fn apply(
         &self,
         key: RecipientKey,
-        reports: &[(DeliveryReference, DeliveryReport)],
+        reports: &[(DeliveryReference, ReportedDelivery)],
     ) -> Result<Vec<Applied>, Error> {
         // One for all of them: at most one leads to a new message, since only the newest message is tried again, and
         // nothing can have been said yet about the one that takes its place.
@@ -151,6 +175,11 @@ impl ApplyDelivery {
                 })
             })
             .await?;
+        let due = decided.written.as_ref().and_then(|(_, recipient)| recipient.wake_at());
+        if due.is_some_and(|at| at <= self.records.clock.now()) {
+            // A new message takes the place of a failed one. Without room the loop sends it.
+            let _: Result<(), Errand> = self.courier.hand_over(Errand::Wake(key));
+        }
         Ok(decided.answer)
     }
 
@@ -158,24 +187,62 @@ impl ApplyDelivery {
         &self,
         recipient: &mut Recipient,
         reference: &DeliveryReference,
-        report: &DeliveryReport,
+        reported: &ReportedDelivery,
         jitter: u64,
         moment: &Moment,
     ) -> Applied {
+        let rulebook = &self.records.rulebook;
         let (id, number) = (reference.verification, reference.delivery);
         // A record that was forgotten and made anew has the same key and another salt.
-        let genuine = id.belongs_to(&self.records.rulebook.identity, &recipient.salt.0);
-        let known = recipient
-            .verification(id.serial())
-            .is_some_and(|it| genuine && it.deliveries.iter().any(|it| it.number == number));
-        if !known {
+        let genuine = id.belongs_to(&rulebook.identity, &recipient.salt.0);
+        let known = recipient.verification(id.serial()).filter(|_| genuine).and_then(|it| {
+            let delivery = it.deliveries.iter().find(|it| it.number == number)?;
+            Some((it, delivery))
+        });
+        let Some((verification, delivery)) = known else {
             return Applied::Ignored(IgnoredReport::Forgotten);
-        }
+        };
+        // What failed long ago says nothing about now: providers repeat their posts for days.
+        let news = verification.is_open() && delivery.state.rank() < DeliveryState::rank_of(&reported.report);
+        let detour = if news {
+            self.detour(recipient, &delivery.language, reported, moment)
+        } else {
+            None
+        };
+        let status = StatusReport {
+            report: &reported.report,
+            message: reported.message.as_ref().map(|it| it.tag(&rulebook.identity)),
+            identity: reported.identity.as_ref(),
+            detour,
+        };
         let (policy, now) = (&moment.policy, moment.now);
-        if !recipient.apply_report(id.serial(), number, report, policy, jitter, now) {
+        if !recipient.apply_report(id.serial(), number, &status, policy, jitter, now) {
             return Applied::Ignored(IgnoredReport::Stale);
         }
-        self.faults.learn(&recipient.app, report, policy.fault_memory, now);
         Applied::Moved
+    }
+
+    /// Takes note of a failure that a webhook speaks of: unpaid accounts and paused templates are mostly told about
+    /// after the message was accepted. Says what else could carry the message.
+    fn detour(
+        &self,
+        recipient: &Recipient,
+        language: &Language,
+        reported: &ReportedDelivery,
+        moment: &Moment,
+    ) -> Option<Detour> {
+        let DeliveryReport::Failed { step, report } = &reported.report else {
+            return None;
+        };
+        let app = self.records.rulebook.apps.get(&recipient.app)?;
+        let only = app.senders.first().filter(|_| app.senders.len() == 1).map(|it| &it.id);
+        let failure = SenderFailure {
+            app: &recipient.app,
+            sender: reported.sender.as_ref().or(only)?,
+            language,
+            step: *step,
+            report: Some(report),
+        };
+        self.senders.failed(failure, &moment.policy, moment.now)
     }
 }

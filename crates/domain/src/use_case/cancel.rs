@@ -6,6 +6,7 @@ use crate::app::Caller;
 use crate::recipient::VerificationView;
 use crate::use_case::records::Decision;
 use crate::use_case::{Error, Records, VerificationName};
+use crate::verification::CanceledBy;
 
 /// Ends an open verification; a finished one stays as it is and comes back as it is.
 pub struct Cancel {
@@ -29,7 +30,7 @@ impl Cancel {
             .decide(key, None, None, |recipient, moment| {
                 let serial = name.resolve(recipient.as_ref(), caller, identity)?;
                 let mut recipient = recipient.ok_or(Error::NotFound)?;
-                let canceled = recipient.cancel(serial, moment.now);
+                let canceled = recipient.cancel(serial, CanceledBy::Caller, moment.now);
                 let view = recipient
                     .view(identity, key, serial, &moment.policy, moment.now)
                     .ok_or(Error::NotFound)?;

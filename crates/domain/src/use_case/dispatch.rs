@@ -6,14 +6,18 @@ use std::time::Duration;
 use crate::delivery::{NextStep, ProviderReport};
 use crate::event::Event;
 use crate::id::{Identified, RecipientKey, Shard, VerificationId};
-use crate::ports::{ClaimedDelivery, Errand, Message, Messenger, Random, Stored};
-use crate::recipient::{AttemptResult, NotSendable};
+use crate::ports::{ClaimedDelivery, Courier, Errand, Message, Messenger, Random, Stored};
+use crate::recipient::{AttemptResult, Claim, NotSendable, Recipient};
 use crate::reference::DeliveryReference;
+use crate::sender::SenderId;
 use crate::use_case::records::Decision;
-use crate::use_case::{Error, Faults, Ports, Records};
+use crate::use_case::senders::{Choice, SenderFailure};
+use crate::use_case::{Error, Ports, Records, Senders};
 
 /// How long a claim may wait for its turn before the record is read again.
 const STALE_AFTER: Duration = Duration::from_secs(1);
+/// The longest a claimed message waits in this process for a sender; what has to wait longer goes back to the store.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// What callers read when no instance that tried knew the app, its template or the key of the code.
 const NOT_CONFIGURED: &str = "this instance knows no such app, template or key";
 
@@ -45,30 +49,64 @@ impl ClaimedDelivery {
     }
 }
 
+/// An errand that has to wait for a sender. Whoever runs errands runs it again then.
+#[derive(Debug)]
+pub struct Postponed {
+    /// The errand.
+    pub errand: Errand,
+    /// How long it waits, at most a second.
+    pub wait: Duration,
+}
+
+/// What became of a claimed message.
+enum Sent {
+    /// It is accounted for, until somebody has to look again.
+    Done,
+    /// It is due again at once, in another way.
+    DueAgain,
+    /// It waits for a sender.
+    Waits(Postponed),
+}
+
 /// Sends claimed messages, and looks after recipients whose wake-up has come.
 pub struct Dispatch {
     records: Arc<Records>,
-    faults: Arc<Faults>,
+    senders: Arc<Senders>,
     messenger: Arc<dyn Messenger>,
+    courier: Arc<dyn Courier>,
     random: Arc<dyn Random>,
 }
 
 impl Dispatch {
     /// Wires the use case to its ports.
-    pub fn new(records: &Arc<Records>, faults: &Arc<Faults>, ports: &Ports) -> Self {
+    pub fn new(records: &Arc<Records>, senders: &Arc<Senders>, ports: &Ports) -> Self {
         Self {
             records: Arc::clone(records),
-            faults: Arc::clone(faults),
+            senders: Arc::clone(senders),
             messenger: Arc::clone(&ports.messenger),
+            courier: Arc::clone(&ports.courier),
             random: Arc::clone(&ports.random),
         }
     }
 
-    /// Runs one errand. Never fails: what could not be recorded is observed and settled by its lease.
-    pub async fn run(&self, errand: Errand) {
+    /// Runs one errand; answers with it when it has to wait. Never fails: what could not be recorded is observed and
+    /// settled by its lease.
+    pub async fn run(&self, errand: Errand) -> Option<Postponed> {
         match errand {
-            Errand::Send(claimed) => self.send(*claimed).await,
-            Errand::GiveBack(charges) => self.records.give_back(&charges).await,
+            Errand::Send(claimed) => {
+                let key = claimed.key;
+                match self.send(*claimed).await {
+                    Sent::Done => None,
+                    // What went wrong was observed.
+                    Sent::DueAgain => self.wake(key).await.ok().flatten(),
+                    Sent::Waits(postponed) => Some(postponed),
+                }
+            }
+            Errand::GiveBack(charges) => {
+                self.records.give_back(&charges).await;
+                None
+            }
+            Errand::Wake(key) => self.wake(key).await.ok().flatten(),
         }
     }
 
@@ -77,10 +115,24 @@ impl Dispatch {
         self.records.due(shard, limit).await
     }
 
-    /// Looks after one recipient: records what time did to it, and sends what is due. One unit of the loop's work.
+    /// Looks after one recipient: records what time did to it, and sends what is due, in another way when the first
+    /// fails for a reason of ours. One unit of the loop's work; answers with what is left of it when it has to wait.
     ///
     /// Two instances that race here cost a wasted read: one of them wins the replace and with it the claim.
-    pub async fn wake(&self, key: RecipientKey) -> Result<(), Error> {
+    pub async fn wake(&self, key: RecipientKey) -> Result<Option<Postponed>, Error> {
+        // Each round is an attempt of the message, and a message has few.
+        while let Some(claimed) = self.claim(key).await? {
+            match self.send(claimed).await {
+                Sent::Done => break,
+                Sent::DueAgain => {}
+                Sent::Waits(postponed) => return Ok(Some(postponed)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Settles a recipient whose wake-up has come, and claims what is due.
+    async fn claim(&self, key: RecipientKey) -> Result<Option<ClaimedDelivery>, Error> {
         let decided = self
             .records
             .decide(key, None, None, |recipient, moment| {
@@ -106,32 +158,93 @@ impl Dispatch {
                 return Err(error);
             }
         };
-        if let (Some(claim), Some((version, recipient))) = (decided.answer, decided.written) {
-            self.send(ClaimedDelivery {
-                key,
-                claim,
-                stored: Stored { version, recipient },
-            })
-            .await;
-        }
-        Ok(())
+        let claimed = decided.answer.zip(decided.written);
+        Ok(claimed.map(|(claim, (version, recipient))| ClaimedDelivery {
+            key,
+            claim,
+            stored: Stored { version, recipient },
+        }))
     }
 
-    async fn send(&self, claimed: ClaimedDelivery) {
+    async fn send(&self, claimed: ClaimedDelivery) -> Sent {
         let Some(claimed) = self.refreshed(claimed).await else {
-            return;
+            return Sent::Done;
         };
-        let result = match self.compose(&claimed) {
-            Ok(message) => self.attempt(&message, &claimed).await,
+        // Looked at before anybody is asked: what is not to be sent costs no sender anything.
+        let sender = match self.compose(&claimed, None) {
+            Ok(_) => self.choose(&claimed).await,
+            Err(why) => return self.not_sendable(claimed, why).await,
+        };
+        match sender {
+            Choice::Send(sender) => self.send_from(claimed, &sender).await,
+            Choice::Wait(wait, _) if wait <= PATIENCE && self.has_time_for(&claimed, wait) => {
+                let errand = Errand::Send(Box::new(claimed));
+                Sent::Waits(Postponed { errand, wait })
+            }
+            Choice::Wait(wait, report) => self.postpone(claimed, wait, report).await,
+            Choice::Shut(standing) => {
+                let result = AttemptResult::Failed {
+                    step: NextStep::Misconfigured(standing.fault),
+                    report: standing.report,
+                    detour: None,
+                };
+                self.record(claimed, result).await
+            }
+        }
+    }
+
+    async fn send_from(&self, claimed: ClaimedDelivery, sender: &SenderId) -> Sent {
+        let message = match self.compose(&claimed, Some(sender)) {
+            Ok(message) => message,
+            Err(why) => return self.not_sendable(claimed, why).await,
+        };
+        let result = self.attempt(&message, &claimed).await;
+        self.record(claimed, result).await
+    }
+
+    async fn choose(&self, claimed: &ClaimedDelivery) -> Choice {
+        let recipient = &claimed.stored.recipient;
+        let rulebook = &self.records.rulebook;
+        let policy = rulebook.policy_of(recipient);
+        match rulebook.apps.get(&recipient.app) {
+            Some(app) => {
+                let now = self.records.clock.now();
+                self.senders
+                    .choose(&recipient.app, app, &policy, self.roll(), now)
+                    .await
+            }
+            // It was there a moment ago, and the rules do not change while the process runs.
+            None => Choice::Wait(PATIENCE, None),
+        }
+    }
+
+    async fn not_sendable(&self, claimed: ClaimedDelivery, why: NotSendable) -> Sent {
+        match why {
             // Given back, settling the record says that it is too late, and why.
-            Err(NotSendable::Late) => return claimed.release(&self.records).await,
+            NotSendable::Late => {
+                claimed.release(&self.records).await;
+                Sent::Done
+            }
             // Another instance may be configured otherwise, during a roll-out for one; so it is tried again.
-            Err(NotSendable::Unconfigured) => AttemptResult::Failed {
-                step: NextStep::Unavailable,
-                report: Some(ProviderReport::new(0, NOT_CONFIGURED, "")),
-            },
-        };
-        self.record(claimed, result).await;
+            NotSendable::Unconfigured => {
+                let result = AttemptResult::Failed {
+                    step: NextStep::Unavailable,
+                    report: Some(ProviderReport::new(0, NOT_CONFIGURED, "")),
+                    detour: None,
+                };
+                self.record(claimed, result).await
+            }
+        }
+    }
+
+    /// Whether the claim still holds for a whole attempt after waiting so long.
+    fn has_time_for(&self, claimed: &ClaimedDelivery, wait: Duration) -> bool {
+        let recipient = &claimed.stored.recipient;
+        let policy = self.records.rulebook.policy_of(recipient);
+        let then = self.records.clock.now().max(recipient.changed_at).plus(wait);
+        recipient
+            .code_to_send(claimed.claim, &self.records.rulebook.keys, &policy, then)
+            .is_ok()
     }
 
     /// The claim with the record as it is now, when it waited so long that the record may have moved on. `None` when
@@ -144,14 +257,17 @@ impl Dispatch {
         Some(claimed)
     }
 
-    /// The message of a claim, if it may still be sent.
-    fn compose(&self, claimed: &ClaimedDelivery) -> Result<Message, NotSendable> {
+    /// The message of a claim, if it may still be sent; from the first sender when none was chosen yet.
+    fn compose(&self, claimed: &ClaimedDelivery, sender: Option<&SenderId>) -> Result<Message, NotSendable> {
         let rulebook = &self.records.rulebook;
         let recipient = &claimed.stored.recipient;
         let now = self.records.clock.now().max(recipient.changed_at);
         let app = rulebook.apps.get(&recipient.app).ok_or(NotSendable::Unconfigured)?;
         let policy = app.purposes.get(&recipient.purpose).ok_or(NotSendable::Unconfigured)?;
         let template = app.template.as_ref().ok_or(NotSendable::Unconfigured)?;
+        let sender = sender
+            .or(app.senders.first().map(|it| &it.id))
+            .ok_or(NotSendable::Unconfigured)?;
         let (delivery, code) = recipient.code_to_send(claimed.claim, &rulebook.keys, policy, now)?;
         let reference = DeliveryReference {
             verification: self.id(claimed),
@@ -161,6 +277,8 @@ impl Dispatch {
             app: recipient.app.clone(),
             to: recipient.phone.clone().ok_or(NotSendable::Late)?,
             code,
+            sender: sender.clone(),
+            identity: recipient.expected_identity(policy).cloned(),
             template: template.name.clone(),
             language: delivery.language.clone(),
             reference: reference.seal(&rulebook.identity, &rulebook.environment),
@@ -169,19 +287,27 @@ impl Dispatch {
     }
 
     async fn attempt(&self, message: &Message, claimed: &ClaimedDelivery) -> AttemptResult {
-        let app = &message.app;
-        match self.messenger.send(message).await {
+        let sent = self.messenger.send(message).await;
+        let now = self.records.clock.now();
+        match sent {
             Ok(accepted) => {
-                self.faults.clear(app);
-                AttemptResult::Accepted { held: accepted.held }
+                self.senders.succeeded(&message.app, &message.sender, now);
+                AttemptResult::Accepted {
+                    held: accepted.held,
+                    message: accepted.message.map(|it| it.tag(&self.records.rulebook.identity)),
+                }
             }
             Err(error) => {
-                if let NextStep::Misconfigured(fault) = error.step {
-                    let memory = self.records.rulebook.policy_of(&claimed.stored.recipient).fault_memory;
-                    self.faults
-                        .raise(app, fault, error.report.clone(), memory, self.records.clock.now());
-                }
+                let failure = SenderFailure {
+                    app: &message.app,
+                    sender: &message.sender,
+                    language: &message.language,
+                    step: error.step,
+                    report: error.report.as_ref(),
+                };
+                let policy = self.records.rulebook.policy_of(&claimed.stored.recipient);
                 AttemptResult::Failed {
+                    detour: self.senders.failed(failure, &policy, now),
                     step: error.step,
                     report: error.report,
                 }
@@ -189,40 +315,69 @@ impl Dispatch {
         }
     }
 
-    async fn record(&self, claimed: ClaimedDelivery, result: AttemptResult) {
-        let jitter = self.jitter();
-        let (key, claim, verification) = (claimed.key, claimed.claim, self.id(&claimed));
-        let (app, purpose) = (
-            claimed.stored.recipient.app.clone(),
-            claimed.stored.recipient.purpose.clone(),
-        );
+    async fn record(&self, claimed: ClaimedDelivery, result: AttemptResult) -> Sent {
+        let (claim, jitter) = (claimed.claim, self.roll());
+        self.write(claimed, |recipient, policy, now| {
+            recipient.record_attempt(claim, &result, policy, jitter, now)
+        })
+        .await
+    }
+
+    /// Puts a message off that nobody can send soon.
+    async fn postpone(&self, claimed: ClaimedDelivery, wait: Duration, report: Option<ProviderReport>) -> Sent {
+        let claim = claimed.claim;
+        self.write(claimed, |recipient, policy, now| {
+            recipient.postpone(claim, now.plus(wait), report.clone(), policy, now)
+        })
+        .await
+    }
+
+    /// Writes what a claim came to. What cannot be written is observed: the lease settles it.
+    async fn write(
+        &self,
+        claimed: ClaimedDelivery,
+        mut change: impl FnMut(&mut Recipient, &crate::policy::Policy, crate::time::Timestamp) -> bool + Send,
+    ) -> Sent {
+        let ClaimedDelivery { key, claim, stored } = claimed;
+        let subject = self.subject(key, claim, &stored.recipient);
         let recorded = self
             .records
-            .decide(key, Some(claimed.stored), None, |recipient, moment| {
+            .decide(key, Some(stored), None, |recipient, moment| {
                 let Some(mut recipient) = recipient else {
-                    return Ok(Decision::Keep(()));
+                    return Ok(Decision::Keep(None));
                 };
-                if recipient.record_attempt(claim, &result, &moment.policy, jitter, moment.now) {
-                    Ok(Decision::Replace {
-                        recipient,
-                        charges: Vec::new(),
-                        answer: (),
-                    })
-                } else {
-                    Ok(Decision::Keep(()))
+                if !change(&mut recipient, &moment.policy, moment.now) {
+                    return Ok(Decision::Keep(None));
                 }
+                let due_at = recipient.next_send_at();
+                Ok(Decision::Replace {
+                    recipient,
+                    charges: Vec::new(),
+                    answer: due_at,
+                })
             })
             .await;
-        if recorded.is_err() {
-            let subject = Identified {
-                app,
-                purpose,
-                verification,
-            };
-            self.records.observer.record(&Event::ResultLost {
-                subject,
-                delivery: claim.delivery,
-            });
+        let Ok(recorded) = recorded else {
+            let delivery = claim.delivery;
+            self.records.observer.record(&Event::ResultLost { subject, delivery });
+            return Sent::Done;
+        };
+        match recorded.answer {
+            Some(at) if at <= self.records.clock.now() => Sent::DueAgain,
+            Some(at) => {
+                self.courier.expect(at);
+                Sent::Done
+            }
+            None => Sent::Done,
+        }
+    }
+
+    fn subject(&self, key: RecipientKey, claim: Claim, recipient: &Recipient) -> Identified {
+        let identity = &self.records.rulebook.identity;
+        Identified {
+            app: recipient.app.clone(),
+            purpose: recipient.purpose.clone(),
+            verification: VerificationId::new(identity, key, claim.serial, &recipient.salt.0),
         }
     }
 
@@ -236,7 +391,8 @@ impl Dispatch {
         )
     }
 
-    fn jitter(&self) -> u64 {
+    /// A uniform 64-bit number.
+    fn roll(&self) -> u64 {
         let mut bytes = [0; 8];
         self.random.fill(&mut bytes);
         u64::from_be_bytes(bytes)

@@ -6,11 +6,12 @@
 mod apply_delivery;
 mod cancel;
 mod check;
+mod disown;
 mod dispatch;
 mod error;
-mod faults;
 mod get;
 mod records;
+mod senders;
 mod start;
 mod turns;
 
@@ -24,18 +25,19 @@ use crate::key::{Identity, KeyRing};
 use crate::phone::PhoneNumber;
 use crate::policy::{Countries, Policy, PolicySettings};
 use crate::ports::{
-    ChangeFeed, Clock, Courier, LimitStore, Messenger, NumberingPlan, Observer, Random, RecipientStore,
+    ChangeFeed, Clock, Courier, LimitStore, Messenger, NumberingPlan, Observer, Random, RecipientStore, SenderDirectory,
 };
 use crate::recipient::Recipient;
 
 pub use apply_delivery::{Applied, ApplyDelivery, RecipientReports, ReportedDelivery};
 pub use cancel::Cancel;
 pub use check::{Check, CheckAnswer, CheckRequest};
-pub use dispatch::Dispatch;
+pub use disown::{Disown, Disowned};
+pub use dispatch::{Dispatch, Postponed};
 pub use error::{Error, Field, Violation};
-pub use faults::{Faults, StandingFault};
 pub use get::Get;
 pub use records::Records;
+pub use senders::{Senders, StandingFault};
 pub use start::{Start, StartAnswer, StartRequest};
 
 /// How often a decision is made again on a newer record before the caller is told it lost every race.
@@ -139,6 +141,8 @@ pub struct Ports {
     pub feed: Arc<dyn ChangeFeed>,
     /// Sends messages.
     pub messenger: Arc<dyn Messenger>,
+    /// Knows how the provider thinks of our senders.
+    pub directory: Arc<dyn SenderDirectory>,
     /// Knows the numbering plan.
     pub numbering: Arc<dyn NumberingPlan>,
     /// Tells the time.
@@ -166,22 +170,28 @@ pub struct UseCases {
     pub dispatch: Arc<Dispatch>,
     /// Apply what a webhook says.
     pub apply_delivery: Arc<ApplyDelivery>,
+    /// Believe a person who did not ask.
+    pub disown: Arc<Disown>,
+    /// What messages go out from.
+    pub senders: Arc<Senders>,
 }
 
 impl UseCases {
     /// Wires the use cases to their ports.
     pub fn new(rulebook: &Arc<Rulebook>, ports: &Ports) -> Self {
-        let faults = Arc::new(Faults::default());
+        let senders = Arc::new(Senders::new(rulebook, ports));
         let records = Arc::new(Records::new(Arc::clone(rulebook), ports));
-        let (start, check) = (Start::new(&records, &faults, ports), Check::new(&records, ports));
-        let dispatch = Dispatch::new(&records, &faults, ports);
+        let (start, check) = (Start::new(&records, &senders, ports), Check::new(&records, ports));
+        let dispatch = Dispatch::new(&records, &senders, ports);
         Self {
             start: Arc::new(start),
             check: Arc::new(check),
             cancel: Arc::new(Cancel::new(&records)),
             get: Arc::new(Get::new(&records)),
             dispatch: Arc::new(dispatch),
-            apply_delivery: Arc::new(ApplyDelivery::new(&records, &faults, ports)),
+            apply_delivery: Arc::new(ApplyDelivery::new(&records, &senders, ports)),
+            disown: Arc::new(Disown::new(&records, ports)),
+            senders,
         }
     }
 }

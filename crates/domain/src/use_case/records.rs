@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::event::Event;
+use crate::delivery::{Delivery, DeliveryState};
+use crate::event::{Event, Settlement};
 use crate::id::{Identified, RecipientKey, VerificationId};
 use crate::limit::Charge;
 use crate::policy::Policy;
@@ -280,9 +281,15 @@ impl Records {
         subject: &dyn Fn() -> Identified,
     ) {
         for delivery in &verification.deliveries {
-            let from = known
-                .and_then(|it| it.deliveries.iter().find(|it| it.number == delivery.number))
-                .map(|it| it.state);
+            let before = known.and_then(|it| it.deliveries.iter().find(|it| it.number == delivery.number));
+            if let Some(by) = before.and_then(|before| settlement(before, delivery)) {
+                self.observer.record(&Event::UncertainSettled {
+                    subject: subject(),
+                    delivery: delivery.number,
+                    by,
+                });
+            }
+            let from = before.map(|it| it.state);
             if from == Some(delivery.state) {
                 continue;
             }
@@ -296,4 +303,19 @@ impl Records {
             });
         }
     }
+}
+
+/// How a message was accounted for whose fate nobody knew, if it was.
+fn settlement(before: &Delivery, after: &Delivery) -> Option<Settlement> {
+    let wait_is_over = after.repeated && !before.repeated;
+    let was_unknown = matches!(before.state, DeliveryState::Unknown { .. }) || wait_is_over;
+    // Beyond what we can find out ourselves, and not presumed: only a webhook says so. It may come after the wait and
+    // before the loop; then nothing was sent twice.
+    let is_told = after.state.rank() >= DeliveryState::Sent.rank() && after.state != DeliveryState::Dropped;
+    if is_told {
+        return was_unknown.then_some(Settlement::Webhook);
+    }
+    // A verification that ended with the same write repeats nothing.
+    let goes_out = matches!(after.state, DeliveryState::Due { .. } | DeliveryState::Sending { .. });
+    (wait_is_over && goes_out).then_some(Settlement::Repeat)
 }

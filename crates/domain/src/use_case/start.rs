@@ -18,7 +18,7 @@ use crate::request::{RequestDigest, RequestId};
 use crate::template::Language;
 use crate::time::Timestamp;
 use crate::use_case::records::{Decided, Decision, Moment};
-use crate::use_case::{ContextPairs, Error, Faults, Field, Ports, Records, context_digest};
+use crate::use_case::{ContextPairs, Error, Field, Ports, Records, Senders, context_digest};
 use crate::verification::StartOutcome;
 
 /// What a caller asks for. `Debug` leaves the context out.
@@ -34,6 +34,8 @@ pub struct StartRequest {
     pub language: Option<Language>,
     /// What the code is bound to.
     pub context: ContextPairs,
+    /// Whether whoever is behind the number now is welcome, although somebody else was approved before (Meta 137000).
+    pub accept_identity_change: bool,
     /// Makes a repeat safe.
     pub request_id: Option<RequestId>,
     /// After this, nothing is written and nothing sent.
@@ -63,7 +65,7 @@ pub struct StartAnswer {
 /// Answers once the decision is written; the message goes out in the background.
 pub struct Start {
     records: Arc<Records>,
-    faults: Arc<Faults>,
+    senders: Arc<Senders>,
     numbering: Arc<dyn NumberingPlan>,
     random: Arc<dyn Random>,
     courier: Arc<dyn Courier>,
@@ -77,10 +79,10 @@ struct Answer {
 
 impl Start {
     /// Wires the use case to its ports.
-    pub fn new(records: &Arc<Records>, faults: &Arc<Faults>, ports: &Ports) -> Self {
+    pub fn new(records: &Arc<Records>, senders: &Arc<Senders>, ports: &Ports) -> Self {
         Self {
             records: Arc::clone(records),
-            faults: Arc::clone(faults),
+            senders: Arc::clone(senders),
             numbering: Arc::clone(&ports.numbering),
             random: Arc::clone(&ports.random),
             courier: Arc::clone(&ports.courier),
@@ -116,6 +118,7 @@ impl Start {
             language: language.clone(),
             context,
             key: rulebook.keys.current().clone(),
+            accept_identity_change: request.accept_identity_change,
             request: request
                 .request_id
                 .as_ref()
@@ -129,7 +132,7 @@ impl Start {
             .decide(key, None, request.deadline, |recipient, moment| {
                 let recipient =
                     recipient.unwrap_or_else(|| Recipient::new(request.app.clone(), request.purpose.clone(), salt));
-                self.decide_once(recipient, key, &order, &charges, policy, moment)
+                self.decide_once(recipient, key, &order, &charges, (app, policy), moment)
             })
             .await?;
         Ok(self.answer(caller, key, decided).await)
@@ -142,7 +145,7 @@ impl Start {
         key: RecipientKey,
         order: &StartOrder,
         charges: &[Charge],
-        policy: &Policy,
+        (app, policy): (&App, &Policy),
         moment: &Moment,
     ) -> Result<Decision<Answer>, Error> {
         let now = moment.now;
@@ -160,7 +163,7 @@ impl Start {
             }
         };
         if claim.is_some()
-            && let Some(standing) = self.faults.standing(&recipient.app, now)
+            && let Some(standing) = self.senders.standing(&recipient.app, app, policy, now)
         {
             return Err(standing.into());
         }
@@ -222,12 +225,13 @@ impl Start {
         request: &StartRequest,
         context: Option<ContextDigest>,
     ) -> RequestDigest {
-        let body: [&[u8]; 5] = [
+        let body: [&[u8]; 6] = [
             request.app.as_str().as_bytes(),
             request.purpose.as_str().as_bytes(),
             request.phone.expose().as_bytes(),
             request.language.as_ref().map_or(b"", |it| it.as_str().as_bytes()),
             context.as_ref().map_or(b"", |it| it.as_bytes()),
+            &[u8::from(request.accept_identity_change)],
         ];
         RequestDigest::new(&self.records.rulebook.identity, "start", &caller.id, id, &body)
     }

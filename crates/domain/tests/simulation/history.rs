@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use countersign_domain::app::Caller;
 use countersign_domain::code::Guess;
-use countersign_domain::delivery::{DeliveryReport, NextStep, ProviderReport};
+use countersign_domain::delivery::{DeliveryReport, Fault, NextStep, ProviderReport, Rejection};
 use countersign_domain::id::{Purpose, ShardCount, VerificationId};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
 use countersign_domain::ports::{Clock, Courier, Errand, LimitStore, RecipientStore};
 use countersign_domain::request::RequestId;
+use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckRequest, Ports, ReportedDelivery, StartRequest, UseCases, VerificationName};
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_memory::feed::MemoryFeed;
 use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_memory::recipients::MemoryStore;
 use countersign_testkit::clock::ManualClock;
+use countersign_testkit::directory::FakeDirectory;
 use countersign_testkit::fixture;
 use countersign_testkit::numbering::OpenNumbering;
 use countersign_testkit::random::SeededRandom;
@@ -29,7 +31,7 @@ use rand::{RngExt, SeedableRng};
 use crate::oracle::{Asked, Oracle};
 use crate::schedule::{Actor, Schedule};
 use crate::tally::Tally;
-use crate::world::{Dice, SimLimits, SimMessenger, SimStore, World};
+use crate::world::{Dice, SimLimits, SimMessenger, SimStore, World, with_two_senders};
 
 const INSTANCES: usize = 2;
 const STEPS: u32 = 160;
@@ -47,6 +49,8 @@ impl Courier for Errands {
         waiting.push(errand);
         Ok(())
     }
+
+    fn expect(&self, _at: Timestamp) {}
 }
 
 struct Instance {
@@ -95,7 +99,7 @@ impl History {
             inner: MemoryLimits::default(),
         };
         let (store, limits): (Arc<dyn RecipientStore>, Arc<dyn LimitStore>) = (Arc::new(store), Arc::new(limits));
-        let rulebook = Arc::new(fixture::rulebook_with(policy));
+        let rulebook = Arc::new(with_two_senders(policy));
         let instances = (0..INSTANCES).map(|number| {
             let errands = Arc::new(Errands::default());
             let ports = Ports {
@@ -106,6 +110,7 @@ impl History {
                     world: Arc::clone(&world),
                     instance: number,
                 }),
+                directory: Arc::new(FakeDirectory::default()),
                 numbering: Arc::new(OpenNumbering),
                 clock: Arc::clone(&world.clock) as _,
                 random: Arc::new(SeededRandom::new(seed.wrapping_mul(31) + number as u64)),
@@ -174,6 +179,7 @@ impl History {
             purpose,
             language: None,
             context: self.context(),
+            accept_identity_change: false,
             request_id: request_id.and_then(|it| RequestId::parse(&it).unwrap()),
             // As the server sets it: no request is decided anew hours after it was charged.
             deadline: Some(self.world.clock.now().plus(Duration::from_secs(5))),
@@ -289,35 +295,43 @@ impl History {
             2 | 3 => DeliveryReport::Delivered,
             4 => DeliveryReport::Read,
             roll => DeliveryReport::Failed {
-                step: if roll == 5 {
-                    NextStep::Unavailable
-                } else {
-                    NextStep::Rejected
+                step: match roll {
+                    5 => NextStep::Unavailable,
+                    6 => NextStep::Misconfigured(Fault::Account),
+                    _ => NextStep::Rejected(Rejection::Undeliverable),
                 },
                 report: ProviderReport::new(131_026, "simulated", ""),
             },
         };
-        ReportedDelivery { reference, report }
+        ReportedDelivery::new(reference, report)
     }
 
     fn run_errands(&mut self, instance: usize) {
         let errands = std::mem::take(&mut *self.instances[instance].errands.0.lock().unwrap());
         for errand in errands {
             let dispatch = Arc::clone(&self.instances[instance].use_cases.dispatch);
-            self.schedule
-                .spawn(instance, Actor::Sender, async move { dispatch.run(errand).await });
+            let waiting = Arc::clone(&self.instances[instance].errands);
+            self.schedule.spawn(instance, Actor::Sender, async move {
+                // What has to wait for a sender waits with the errands that nobody began yet.
+                if let Some(postponed) = dispatch.run(errand).await {
+                    waiting.0.lock().unwrap().push(postponed.errand);
+                }
+            });
         }
     }
 
     fn wake(&mut self, instance: usize) {
         let dispatch = Arc::clone(&self.instances[instance].use_cases.dispatch);
+        let waiting = Arc::clone(&self.instances[instance].errands);
         self.schedule.spawn(instance, Actor::Sender, async move {
             for shard in ShardCount::DEFAULT.shards() {
                 let Ok(due) = dispatch.due(shard, 8).await else {
                     continue;
                 };
                 for key in due {
-                    let _ = dispatch.wake(key).await;
+                    if let Ok(Some(postponed)) = dispatch.wake(key).await {
+                        waiting.0.lock().unwrap().push(postponed.errand);
+                    }
                 }
             }
         });

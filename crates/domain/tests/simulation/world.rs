@@ -1,21 +1,27 @@
 //! The world of one history: a store, limits and a messenger that yield, fail, lose answers, and tell the oracle.
 
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_domain::delivery::{Fault, NextStep, ProviderReport, ThrottleScope};
+use countersign_domain::app::{App, Apps};
+use countersign_domain::delivery::{Fault, NextStep, ProviderReport, Rejection, ThrottleScope};
 use countersign_domain::id::{RecipientKey, Shard};
 use countersign_domain::limit::{Charge, Remaining};
+use countersign_domain::policy::Policy;
 use countersign_domain::ports::{
     Accepted, Clock, LimitStore, Message, Messenger, RecipientStore, Replaced, SendError, StoreError, Stored, Taken,
     Version,
 };
 use countersign_domain::recipient::Recipient;
+use countersign_domain::sender::Sender;
 use countersign_domain::time::Timestamp;
+use countersign_domain::use_case::Rulebook;
 use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_memory::recipients::MemoryStore;
 use countersign_testkit::clock::ManualClock;
+use countersign_testkit::fixture;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -162,10 +168,13 @@ impl SimMessenger {
         switch().await;
         if !self.world.trouble.load(std::sync::atomic::Ordering::Relaxed) {
             self.world.oracle.took(message);
-            return Ok(Accepted { held: false });
+            return Ok(Accepted {
+                held: false,
+                message: None,
+            });
         }
-        let step = match self.world.dice.roll(20) {
-            0 => NextStep::Rejected,
+        let step = match self.world.dice.roll(26) {
+            0 => NextStep::Rejected(Rejection::Undeliverable),
             1 => NextStep::Misconfigured(Fault::Request),
             2 => NextStep::Throttled {
                 scope: ThrottleScope::Recipient,
@@ -176,6 +185,14 @@ impl SimMessenger {
                 retry_after: Some(Duration::from_secs(20)),
             },
             4 | 5 => NextStep::Unavailable,
+            10 => NextStep::Misconfigured(Fault::Account),
+            11 => NextStep::Misconfigured(Fault::Template),
+            12 => NextStep::AnotherLanguage,
+            13 => NextStep::Unclear,
+            14 => NextStep::Throttled {
+                scope: ThrottleScope::Account,
+                retry_after: None,
+            },
             // Lost on the way there.
             6 => NextStep::Uncertain,
             // Lost on the way back.
@@ -186,7 +203,10 @@ impl SimMessenger {
             roll => {
                 self.world.oracle.took(message);
                 switch().await;
-                return Ok(Accepted { held: roll == 9 });
+                return Ok(Accepted {
+                    held: roll == 9,
+                    message: None,
+                });
             }
         };
         switch().await;
@@ -208,4 +228,19 @@ impl Messenger for SimMessenger {
         self.world.oracle.answered_attempt(message);
         answer
     }
+}
+
+/// One sender of the app is slow, so that messages wait for it or take the other one.
+pub(crate) fn with_two_senders(policy: Policy) -> Rulebook {
+    let mut rulebook = fixture::rulebook_with(policy);
+    let apps = rulebook.apps.iter().map(|(id, app)| {
+        let slow = Sender {
+            throughput: NonZeroU16::MIN,
+            ..fixture::sender_named("1002")
+        };
+        let senders = vec![fixture::sender(), slow];
+        (id.clone(), App { senders, ..app.clone() })
+    });
+    rulebook.apps = Apps::new(apps.collect::<Vec<_>>());
+    rulebook
 }

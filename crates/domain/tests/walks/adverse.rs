@@ -298,6 +298,7 @@ fn what_is_counted_over_all_apps_is_the_same_for_all_apps() {
         .unwrap();
         App {
             template: None,
+            senders: Vec::new(),
             purposes: [(fixture::purpose(), Arc::new(policy))].into(),
         }
     };

@@ -2,10 +2,16 @@
 
 mod adverse;
 mod check;
+mod detours;
+mod disown;
+mod identity;
 mod post_order;
 mod posts;
 mod send;
+mod senders;
+mod settlement;
 mod start;
+mod throughput;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -19,7 +25,7 @@ use countersign_domain::policy::{Policy, PolicySettings};
 use countersign_domain::recipient::VerificationView;
 use countersign_domain::request::RequestId;
 use countersign_domain::use_case::{
-    Applied, CheckAnswer, CheckRequest, Error, ReportedDelivery, StartAnswer, StartRequest, VerificationName,
+    Applied, CheckAnswer, CheckRequest, Error, ReportedDelivery, Rulebook, StartAnswer, StartRequest, VerificationName,
 };
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_memory::feed::MemoryFeed;
@@ -40,9 +46,14 @@ impl Walk {
 
     fn under(settings: PolicySettings) -> Self {
         let policy = Policy::new(settings).expect("the numbers hold together");
+        Self::ruled_by(fixture::rulebook_with(policy), 1)
+    }
+
+    fn ruled_by(rulebook: Rulebook, seed: u64) -> Self {
         let store = Arc::new(MemoryStore::new(ShardCount::DEFAULT));
         let house = House::builder(store, Arc::new(MemoryLimits::new()), Arc::new(MemoryFeed::new()))
-            .rulebook(fixture::rulebook_with(policy))
+            .rulebook(rulebook)
+            .seed(seed)
             .build();
         Self { house }
     }
@@ -54,6 +65,7 @@ impl Walk {
             purpose: fixture::purpose(),
             language: None,
             context: BTreeMap::new(),
+            accept_identity_change: false,
             request_id: None,
             deadline: None,
         }
@@ -138,10 +150,7 @@ impl Walk {
 
     /// Hears a post that says one thing.
     async fn hears_of(&self, reference: Option<&str>, report: &DeliveryReport) -> Applied {
-        let post = vec![ReportedDelivery {
-            reference: reference.map(str::to_owned),
-            report: report.clone(),
-        }];
+        let post = vec![ReportedDelivery::new(reference.map(str::to_owned), report.clone())];
         let applied = self.hears_post(post).await.pop().expect("one recipient, or nobody");
         let [applied] = applied.expect("the store is there")[..] else {
             panic!("one report has one answer");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use countersign_domain::delivery::{DeliveryReport, DeliveryState, Fault, NextStep, ProviderReport};
+use countersign_domain::delivery::{DeliveryReport, DeliveryState, Fault, NextStep, ProviderReport, Rejection};
 use countersign_domain::event::Event;
 use countersign_domain::ports::Random;
 use countersign_domain::recipient::Recipient;
@@ -85,11 +85,11 @@ fn random_post(rng: &mut StdRng, sent: &[String]) -> Vec<ReportedDelivery> {
             0 | 1 => DeliveryReport::Sent,
             2 | 3 => DeliveryReport::Delivered,
             4 => DeliveryReport::Read,
-            5 => failed_with(NextStep::Rejected),
+            5 => failed_with(NextStep::Rejected(Rejection::Undeliverable)),
             6 => failed_with(NextStep::Unavailable),
             _ => failed_with(NextStep::Misconfigured(Fault::Account)),
         };
-        ReportedDelivery { reference, report }
+        ReportedDelivery::new(reference, report)
     });
     reports.collect()
 }
@@ -134,6 +134,9 @@ impl Aftermath {
                     aftermath.last_moves.insert(name, (to, report));
                 }
                 Event::ReportIgnored { .. } => aftermath.ignored += 1,
+                // Said of what a write changed: one after the other, an earlier write may have presumed it dropped.
+                // And what is said of a sender is said with each failure, however many a write brings.
+                Event::UncertainSettled { .. } | Event::SenderShut { .. } => {}
                 // An expiry that is written late says what was known at that write. One after the other, a report
                 // that comes second is not known yet; at once, it is. What is stored says the same either way.
                 Event::Ended { subject, state, .. } => aftermath.ended.push(format!("{subject:?} {state:?}")),

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use countersign_domain::delivery::{DeliveryReport, DeliveryState, NextStep, ProviderReport};
+use countersign_domain::delivery::{DeliveryReport, DeliveryState, NextStep, ProviderReport, Rejection};
 use countersign_domain::event::{Event, IgnoredReport};
 use countersign_domain::id::{RecipientKey, Shard, ShardCount};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::ports::{RecipientStore, Replaced, StoreError, Stored, Version};
-use countersign_domain::recipient::Recipient;
+use countersign_domain::recipient::{Recipient, StatusReport};
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{Applied, Error, ReportedDelivery, StartRequest};
 use countersign_domain::verification::EndReason;
@@ -78,7 +78,14 @@ impl RecipientStore for Watched {
         self.answers_for(key)?;
         if self.somebody_is_faster.swap(false, Ordering::SeqCst) {
             let mut there = self.inner.load(key).await?.expect("a record").recipient;
-            assert!(there.apply_report(1, 1, &DeliveryReport::Sent, &fixture::policy(), 0, now));
+            assert!(there.apply_report(
+                1,
+                1,
+                &StatusReport::new(&DeliveryReport::Sent),
+                &fixture::policy(),
+                0,
+                now
+            ));
             self.inner.replace(key, seen, &there, now).await?;
         }
         self.inner.replace(key, seen, new, now).await
@@ -124,7 +131,7 @@ impl Walk {
     }
 }
 
-fn key(phone: &PhoneNumber) -> RecipientKey {
+pub(crate) fn key(phone: &PhoneNumber) -> RecipientKey {
     RecipientKey::derive(&fixture::identity(), &fixture::app_id(), &fixture::purpose(), phone)
 }
 
@@ -136,10 +143,7 @@ pub(crate) fn to(phone: PhoneNumber) -> StartRequest {
 }
 
 fn says(reference: &str, report: DeliveryReport) -> ReportedDelivery {
-    ReportedDelivery {
-        reference: Some(reference.to_owned()),
-        report,
-    }
+    ReportedDelivery::new(Some(reference.to_owned()), report)
 }
 
 pub(crate) fn failed_with(step: NextStep) -> DeliveryReport {
@@ -203,10 +207,7 @@ async fn ten_messages_of_ten_recipients_cost_ten_loads_and_ten_replaces() {
 #[tokio::test]
 async fn what_is_not_ours_costs_nothing() {
     let (walk, store) = Walk::watched();
-    let nobodys = ReportedDelivery {
-        reference: None,
-        report: DeliveryReport::Read,
-    };
+    let nobodys = ReportedDelivery::new(None, DeliveryReport::Read);
     let post = vec![nobodys, says("somebody else's", DeliveryReport::Read)];
     assert_eq!(walk.hears_post(post).await.remove(0).unwrap().len(), 2);
     assert_eq!(store.cost(), (0, 0));
@@ -257,7 +258,10 @@ async fn one_write_tells_where_the_message_ended_and_what_came_of_it() {
     let reference = walk.references().remove(0);
     walk.house.recorder.take();
     let mut post: Vec<_> = whole_way(&reference).collect();
-    post.insert(0, says(&reference, failed_with(NextStep::Rejected)));
+    post.insert(
+        0,
+        says(&reference, failed_with(NextStep::Rejected(Rejection::Undeliverable))),
+    );
     let applied = walk.hears_post(post).await.remove(0).unwrap();
     assert_eq!(applied, [Applied::Moved, STALE, Applied::Moved, Applied::Moved]);
     let events = walk.house.recorder.take();

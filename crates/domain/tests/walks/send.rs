@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use countersign_domain::delivery::{DeliveryState, FailureReason, Fault, NextStep, ProviderReport, ThrottleScope};
+use countersign_domain::delivery::{
+    DeliveryState, FailureReason, Fault, NextStep, ProviderReport, Rejection, ThrottleScope,
+};
 use countersign_domain::event::Event;
 use countersign_domain::id::VerificationId;
 use countersign_domain::policy::PolicySettings;
@@ -42,7 +44,10 @@ async fn an_accepted_message_is_accepted_and_one_that_is_held_is_held() {
     assert_eq!(walk.delivery(id).await, DeliveryState::Accepted);
 
     let walk = Walk::new();
-    walk.house.messenger.answer_next(Ok(Accepted { held: true }));
+    walk.house.messenger.answer_next(Ok(Accepted {
+        held: true,
+        message: None,
+    }));
     let id = walk.opened().await;
     assert_eq!(walk.delivery(id).await, DeliveryState::Held);
 }
@@ -138,7 +143,9 @@ async fn the_pair_limit_is_waited_out_as_the_provider_asks() {
 async fn what_can_never_be_delivered_ends_the_verification_at_once() {
     let walk = Walk::new();
     let report = ProviderReport::new(131_026, "Message undeliverable", "");
-    walk.house.messenger.refuse_next(NextStep::Rejected, report.clone());
+    walk.house
+        .messenger
+        .refuse_next(NextStep::Rejected(Rejection::Undeliverable), report.clone());
     let id = walk.opened().await;
     let view = walk.view(id).await;
     let reason = FailureReason::Undeliverable;

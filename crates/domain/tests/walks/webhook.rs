@@ -1,6 +1,8 @@
 //! Webhooks: truth that only moves forward, and can never approve.
 
-use countersign_domain::delivery::{DeliveryReport, DeliveryState, FailureReason, Fault, NextStep, ProviderReport};
+use countersign_domain::delivery::{
+    DeliveryReport, DeliveryState, FailureReason, Fault, NextStep, ProviderReport, Rejection,
+};
 use countersign_domain::event::IgnoredReport;
 use countersign_domain::id::VerificationId;
 use countersign_domain::reference::ReferenceError;
@@ -76,7 +78,8 @@ async fn a_repeated_status_changes_nothing() {
 async fn delivered_overrides_failed_because_the_provider_reports_both() {
     let walk = Walk::new();
     let id = walk.opened().await;
-    walk.hears(&failed_with(NextStep::Rejected)).await;
+    walk.hears(&failed_with(NextStep::Rejected(Rejection::Undeliverable)))
+        .await;
     assert_eq!(
         walk.states(id).await,
         [DeliveryState::Failed(FailureReason::Undeliverable)]
@@ -88,7 +91,8 @@ async fn delivered_overrides_failed_because_the_provider_reports_both() {
     assert_eq!(walk.hears(&DeliveryReport::Delivered).await, Applied::Moved);
     assert_eq!(walk.states(id).await, [DeliveryState::Delivered]);
     assert_eq!(
-        walk.hears(&failed_with(NextStep::Rejected)).await,
+        walk.hears(&failed_with(NextStep::Rejected(Rejection::Undeliverable)))
+            .await,
         STALE,
         "and is not overridden by it"
     );

@@ -81,6 +81,7 @@ pub(crate) fn start_request(
             purpose,
             language,
             context: request.context,
+            accept_identity_change: request.accept_identity_change,
             request_id,
             deadline: Some(deadline),
         }),

@@ -105,6 +105,8 @@ fn reason(reason: Option<EndReason>) -> v1::VerificationReason {
         EndReason::Failed(FailureReason::Throttled) => v1::VerificationReason::Throttled,
         EndReason::Failed(FailureReason::ProviderUnavailable) => v1::VerificationReason::ProviderUnavailable,
         EndReason::Failed(FailureReason::TooLate) => v1::VerificationReason::SentTooLate,
+        EndReason::Failed(FailureReason::CountryBarred) => v1::VerificationReason::CountryBarred,
+        EndReason::Failed(FailureReason::IdentityChanged) => v1::VerificationReason::IdentityChanged,
         EndReason::BlockedByGuard => v1::VerificationReason::BlockedByGuard,
     }
 }
@@ -143,6 +145,8 @@ fn failure(reason: FailureReason) -> v1::DeliveryReason {
         FailureReason::ProviderUnavailable => v1::DeliveryReason::ProviderUnavailable,
         FailureReason::TooLate => v1::DeliveryReason::TooLate,
         FailureReason::Superseded => v1::DeliveryReason::Superseded,
+        FailureReason::CountryBarred => v1::DeliveryReason::CountryBarred,
+        FailureReason::IdentityChanged => v1::DeliveryReason::IdentityChanged,
     }
 }
 
@@ -220,6 +224,7 @@ mod tests {
                 DeliveryState::Dropped
             },
             report: None,
+            messages: Vec::new(),
         };
         Verification {
             serial: 1,
@@ -236,6 +241,7 @@ mod tests {
             wrong_guesses: 0,
             guesses_max: 5,
             deliveries: vec![message],
+            identity: None,
             state,
         }
     }
@@ -255,8 +261,13 @@ mod tests {
 
     #[test]
     fn every_way_to_fail_has_its_own_reason() {
-        use FailureReason::{Misconfigured, ProviderUnavailable, Superseded, Throttled, TooLate, Undeliverable};
+        use FailureReason::{
+            CountryBarred, IdentityChanged, Misconfigured, ProviderUnavailable, Superseded, Throttled, TooLate,
+            Undeliverable,
+        };
         let all = [
+            CountryBarred,
+            IdentityChanged,
             Undeliverable,
             Misconfigured,
             Throttled,

@@ -192,6 +192,12 @@ pub enum VerificationReason {
     KeyWithdrawn = 13,
     /// The message was never sent: too little of the code's life was left when it could have been.
     SentTooLate = 14,
+    /// The provider bars the business from the recipient's country; an operator has to act.
+    CountryBarred = 15,
+    /// The person behind the number is no longer the one who was approved before: the number may have a new owner, or its
+    /// owner set WhatsApp up anew. Nobody was sent the code. Make sure who it is by other means before you start with
+    /// `accept_identity_change`.
+    IdentityChanged = 16,
 }
 impl VerificationReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -215,6 +221,8 @@ impl VerificationReason {
             Self::BlockedByGuard => "VERIFICATION_REASON_BLOCKED_BY_GUARD",
             Self::KeyWithdrawn => "VERIFICATION_REASON_KEY_WITHDRAWN",
             Self::SentTooLate => "VERIFICATION_REASON_SENT_TOO_LATE",
+            Self::CountryBarred => "VERIFICATION_REASON_COUNTRY_BARRED",
+            Self::IdentityChanged => "VERIFICATION_REASON_IDENTITY_CHANGED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -235,6 +243,8 @@ impl VerificationReason {
             "VERIFICATION_REASON_BLOCKED_BY_GUARD" => Some(Self::BlockedByGuard),
             "VERIFICATION_REASON_KEY_WITHDRAWN" => Some(Self::KeyWithdrawn),
             "VERIFICATION_REASON_SENT_TOO_LATE" => Some(Self::SentTooLate),
+            "VERIFICATION_REASON_COUNTRY_BARRED" => Some(Self::CountryBarred),
+            "VERIFICATION_REASON_IDENTITY_CHANGED" => Some(Self::IdentityChanged),
             _ => None,
         }
     }
@@ -322,6 +332,10 @@ pub enum DeliveryReason {
     TooLate = 5,
     /// A newer message took its place before it was sent.
     Superseded = 6,
+    /// The provider bars the business from the recipient's country.
+    CountryBarred = 7,
+    /// The person behind the number is no longer the one who was approved before.
+    IdentityChanged = 8,
 }
 impl DeliveryReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -337,6 +351,8 @@ impl DeliveryReason {
             Self::ProviderUnavailable => "DELIVERY_REASON_PROVIDER_UNAVAILABLE",
             Self::TooLate => "DELIVERY_REASON_TOO_LATE",
             Self::Superseded => "DELIVERY_REASON_SUPERSEDED",
+            Self::CountryBarred => "DELIVERY_REASON_COUNTRY_BARRED",
+            Self::IdentityChanged => "DELIVERY_REASON_IDENTITY_CHANGED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -349,6 +365,8 @@ impl DeliveryReason {
             "DELIVERY_REASON_PROVIDER_UNAVAILABLE" => Some(Self::ProviderUnavailable),
             "DELIVERY_REASON_TOO_LATE" => Some(Self::TooLate),
             "DELIVERY_REASON_SUPERSEDED" => Some(Self::Superseded),
+            "DELIVERY_REASON_COUNTRY_BARRED" => Some(Self::CountryBarred),
+            "DELIVERY_REASON_IDENTITY_CHANGED" => Some(Self::IdentityChanged),
             _ => None,
         }
     }
@@ -413,6 +431,11 @@ pub struct StartVerificationRequest {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
+    /// Whether whoever is behind the number now is welcome, although somebody else was approved before. Set it after a
+    /// verification ended as `IDENTITY_CHANGED` and you made sure by other means who the person is. Without effect for
+    /// apps that do not keep identities.
+    #[prost(bool, tag = "5")]
+    pub accept_identity_change: bool,
 }
 /// What became of the request for a code.
 #[derive(Clone, PartialEq, ::prost::Message)]

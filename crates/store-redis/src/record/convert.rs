@@ -25,6 +25,10 @@ use super::stored::{
 pub(super) struct Base(u64);
 
 impl Base {
+    pub(super) const fn of(recipient: &Recipient) -> Self {
+        Self(recipient.changed_at.unix_millis())
+    }
+
     pub(super) const fn offset(self, at: Timestamp) -> Offset {
         at.unix_millis().wrapping_sub(self.0).cast_signed()
     }
@@ -60,10 +64,12 @@ impl<'a> StoredRecipient<'a> {
             last_wrong_guess_at,
             held_until,
             requests,
+            // In the extras of format 2, as are the identity of a verification and the messages of a delivery.
+            identity: _,
             changed_at,
             keep_until,
         } = recipient;
-        let base = Base(changed_at.unix_millis());
+        let base = Base::of(recipient);
         Self {
             changed_at: changed_at.unix_millis(),
             keep_until: base.offset(*keep_until),
@@ -106,6 +112,7 @@ impl<'a> StoredRecipient<'a> {
             last_wrong_guess_at: self.last_wrong_guess_at.map(|at| base.moment(at)),
             held_until: self.held_until.map(|at| base.moment(at)),
             requests: self.requests.into_iter().map(|it| it.into_request(base)).collect(),
+            identity: None,
             changed_at: base.moment(0),
             keep_until: base.moment(self.keep_until),
         })
@@ -122,6 +129,7 @@ impl<'a> StoredVerification<'a> {
             wrong_guesses,
             guesses_max,
             deliveries,
+            identity: _,
             state,
         } = verification;
         let CodeRecipe {
@@ -172,6 +180,7 @@ impl<'a> StoredVerification<'a> {
             wrong_guesses: self.wrong_guesses,
             guesses_max: self.guesses_max,
             deliveries: deliveries.collect::<Result<_, _>>()?,
+            identity: None,
             state: self.state.into_state(base),
         })
     }
@@ -190,6 +199,7 @@ impl<'a> StoredDelivery<'a> {
             drop_at,
             state,
             report,
+            messages: _,
         } = delivery;
         Self {
             number: *number,
@@ -217,6 +227,7 @@ impl<'a> StoredDelivery<'a> {
             drop_at: self.drop_at.map(|at| base.moment(at)),
             state: self.state.into_state(base),
             report: self.report.map(StoredReport::into_report),
+            messages: Vec::new(),
         })
     }
 }

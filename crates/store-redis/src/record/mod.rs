@@ -5,6 +5,7 @@
 //! | 0–7 | the version: 64 random bits, drawn by whoever writes |
 //! | 8 | the format: [`FORMAT`] |
 //! | 9– | the recipient, as [`stored::StoredRecipient`] in postcard |
+//! | after it | since format 2: [`extras::Extras`] in postcard |
 //!
 //! Versions are random and not counted, because a counter that an asynchronous failover or a restored backup sets back
 //! gives the same version twice, and then a slow writer overwrites what it never saw (docs/adr/0012).
@@ -15,6 +16,7 @@
 //! every format since the first; a writer writes the newest only after every instance can read it.
 
 mod convert;
+mod extras;
 pub(crate) mod seal;
 mod stored;
 mod variants;
@@ -24,11 +26,14 @@ use countersign_domain::ports::{StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use thiserror::Error;
 
+use extras::Extras;
 use seal::Sealer;
 use stored::StoredRecipient;
 
 /// The format this code writes.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// The oldest format this code reads.
+const FORMAT_OLDEST: u8 = 1;
 /// Where the body begins.
 const BODY: usize = 9;
 
@@ -59,7 +64,9 @@ pub(crate) fn write(sealer: &Sealer, key: RecipientKey, version: Version, recipi
         clippy::expect_used,
         reason = "a vector takes everything, and no type here can refuse"
     )]
-    let bytes = postcard::to_extend(&stored, bytes).expect("a record can always be written");
+    let bytes = postcard::to_extend(&stored, bytes)
+        .and_then(|bytes| postcard::to_extend(&Extras::of(recipient), bytes))
+        .expect("a record can always be written");
     bytes
 }
 
@@ -71,13 +78,18 @@ pub(crate) fn read(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<S
 fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, RecordError> {
     let (head, body) = bytes.split_at_checked(BODY).ok_or(RecordError::TooShort(bytes.len()))?;
     let (head, format) = (&head[..8], head[8]);
-    if format != FORMAT {
+    if !(FORMAT_OLDEST..=FORMAT).contains(&format) {
         return Err(RecordError::Format(format));
     }
     let mut version = [0; 8];
     version.copy_from_slice(head);
     let version = Version(u64::from_be_bytes(version));
     let (stored, rest): (StoredRecipient<'_>, _) = postcard::take_from_bytes(body)?;
+    let (extras, rest) = if format == FORMAT_OLDEST {
+        (Extras::default(), rest)
+    } else {
+        postcard::take_from_bytes(rest)?
+    };
     if !rest.is_empty() {
         return Err(RecordError::Value("end"));
     }
@@ -85,10 +97,9 @@ fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, Rec
         Some(phone) => Some(sealer.open(key, version, phone).ok_or(RecordError::Sealed)?),
         None => None,
     };
-    Ok(Stored {
-        version,
-        recipient: stored.into_recipient(phone)?,
-    })
+    let mut recipient = stored.into_recipient(phone)?;
+    extras.complete(&mut recipient)?;
+    Ok(Stored { version, recipient })
 }
 
 #[cfg(test)]

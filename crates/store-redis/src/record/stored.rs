@@ -83,6 +83,8 @@ pub(super) enum StoredReason {
     ProviderUnavailable,
     TooLate,
     Superseded,
+    CountryBarred,
+    IdentityChanged,
 }
 
 #[derive(Serialize, Deserialize)]

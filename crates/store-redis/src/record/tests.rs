@@ -11,9 +11,11 @@ use super::{BODY, FORMAT, read, write};
 const KEY: RecipientKey = RecipientKey::from_bytes([0x5a; 16]);
 const VERSION: Version = Version(0x0102_0304_0506_0708);
 
-/// What format 1 made of the fixture when it was new. A difference means that instances of two versions, which run side
+/// What format 1 made of the fixture of its time. It is read for ever.
+const GOLDEN_1: &str = include_str!("golden_1.hex");
+/// What format 2 made of the fixture when it was new. A difference means that instances of two versions, which run side
 /// by side during a roll-out, do not understand each other.
-const GOLDEN: &str = include_str!("golden_1.hex");
+const GOLDEN_2: &str = include_str!("golden_2.hex");
 
 fn sealer() -> Sealer {
     Sealer::new(&Zeroizing::new([7; 32]))
@@ -29,9 +31,26 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn format_1_is_what_it_was_when_it_was_new() {
+fn format_2_is_what_it_was_when_it_was_new() {
     let written = write(&sealer(), KEY, VERSION, &recipient_with_everything());
-    assert_eq!(hex(&written), GOLDEN);
+    assert_eq!(hex(&written), GOLDEN_2);
+}
+
+#[test]
+fn a_record_of_format_1_is_read_as_one_that_knows_no_messages_and_no_identity() {
+    let digits: String = GOLDEN_1.split_whitespace().collect();
+    let pairs = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]);
+    let bytes: Vec<_> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    let read = read(&sealer(), KEY, &bytes).unwrap().recipient;
+    let now = recipient_with_everything();
+    assert_eq!(
+        (&read.phone, &read.requests, &read.sends),
+        (&now.phone, &now.requests, &now.sends)
+    );
+    assert!(read.identity.is_none() && read.verifications.iter().all(|it| it.identity.is_none()));
+    let mut deliveries = read.verifications.iter().flat_map(|it| &it.deliveries);
+    assert!(deliveries.all(|it| it.messages.is_empty()));
+    assert!(read.verifications.len() > 10);
 }
 
 #[test]

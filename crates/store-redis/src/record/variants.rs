@@ -100,6 +100,8 @@ impl StoredReason {
             FailureReason::ProviderUnavailable => Self::ProviderUnavailable,
             FailureReason::TooLate => Self::TooLate,
             FailureReason::Superseded => Self::Superseded,
+            FailureReason::CountryBarred => Self::CountryBarred,
+            FailureReason::IdentityChanged => Self::IdentityChanged,
         }
     }
 
@@ -111,6 +113,8 @@ impl StoredReason {
             Self::ProviderUnavailable => FailureReason::ProviderUnavailable,
             Self::TooLate => FailureReason::TooLate,
             Self::Superseded => FailureReason::Superseded,
+            Self::CountryBarred => FailureReason::CountryBarred,
+            Self::IdentityChanged => FailureReason::IdentityChanged,
         }
     }
 }

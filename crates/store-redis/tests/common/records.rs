@@ -53,6 +53,7 @@ fn open_until(expires_at: Timestamp) -> Verification {
         wrong_guesses: 0,
         guesses_max: 5,
         deliveries: Vec::new(),
+        identity: None,
         state: VerificationState::Open,
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn start_of(phone: &PhoneNumber) -> StartRequest {
         purpose: purpose(),
         language: None,
         context: BTreeMap::new(),
+        accept_identity_change: false,
         request_id: None,
         deadline: None,
     }
@@ -60,8 +61,9 @@ pub(crate) fn said_of(house: &House, phone: &PhoneNumber, report: DeliveryReport
     let sent = house.messenger.sent();
     let newest = sent.iter().rfind(|it| it.to == *phone);
     ReportedDelivery {
-        reference: newest.map(|it| it.reference.clone()),
-        report,
+        message: newest.map(|it| it.id.clone()),
+        sender: newest.map(|it| it.sender.clone()),
+        ..ReportedDelivery::new(newest.map(|it| it.reference.clone()), report)
     }
 }
 

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::code::Guess;
-use countersign_domain::delivery::{DeliveryReport, Fault, NextStep, ProviderReport, ThrottleScope};
+use countersign_domain::delivery::{
+    DeliveryReport, Fault, IdentityHash, NextStep, ProviderReport, Rejection, ThrottleScope,
+};
 use countersign_domain::id::{Purpose, VerificationId};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::Policy;
 use countersign_domain::ports::{Accepted, Clock};
 use countersign_domain::request::RequestId;
 use countersign_domain::time::Timestamp;
-use countersign_domain::use_case::{CheckRequest, ReportedDelivery, StartRequest, VerificationName};
+use countersign_domain::use_case::{CheckRequest, Disowned, ReportedDelivery, StartRequest, VerificationName};
 use countersign_store_memory::feed::MemoryFeed;
 use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_memory::recipients::MemoryStore;
@@ -23,6 +25,7 @@ use countersign_testkit::fixture::{
     app_id, caller, language, now, phone_number, policy_settings, rulebook, rulebook_with,
 };
 use countersign_testkit::house::{House, HouseBuilder};
+use countersign_testkit::messenger::SentMessage;
 use countersign_testkit::random::seed_or;
 use countersign_testkit::redis_server::RedisServer;
 use rand::rngs::StdRng;
@@ -108,6 +111,7 @@ impl Twins {
             purpose: self.any_purpose(),
             language: self.one_of(&[None, Some(language("pt_BR")), Some(language("fr"))]),
             context: self.any_context(),
+            accept_identity_change: self.random.random_bool(0.1),
             request_id: self.any_request_id(),
             deadline: self.any_deadline(),
         };
@@ -177,15 +181,11 @@ impl Twins {
     }
 
     fn any_report(&mut self) -> ReportedDelivery {
-        let sent = self.memory.messenger.sent();
+        let message = self.any_sent();
         let reference = match self.random.random_range(0..12) {
             0 => None,
             1 => Some("cs1.nonsense".to_owned()),
-            _ if sent.is_empty() => None,
-            _ => {
-                let newest = sent.len().saturating_sub(6);
-                Some(sent[self.random.random_range(newest..sent.len())].reference.clone())
-            }
+            _ => message.as_ref().map(|it| it.reference.clone()),
         };
         let step = self.any_step();
         let report = match self.random.random_range(0..5) {
@@ -197,7 +197,32 @@ impl Twins {
                 report: ProviderReport::new(131_026, "Message undeliverable", "details"),
             },
         };
-        ReportedDelivery { reference, report }
+        let hash = self.one_of(&[None, Some("DF2lS5v2W6x="), Some("DF2lS5v2W6x="), Some("somebody=else")]);
+        ReportedDelivery {
+            message: message.as_ref().map(|it| it.id.clone()),
+            sender: message.map(|it| it.sender),
+            identity: hash.and_then(IdentityHash::new),
+            ..ReportedDelivery::new(reference, report)
+        }
+    }
+
+    /// One of the newest messages.
+    fn any_sent(&mut self) -> Option<SentMessage> {
+        let sent = self.memory.messenger.sent();
+        let newest = sent.len().saturating_sub(6);
+        (!sent.is_empty()).then(|| sent[self.random.random_range(newest..sent.len())].clone())
+    }
+
+    async fn disown(&mut self) {
+        let Some(message) = self.any_sent() else { return };
+        let disowned = Disowned {
+            sender: Some(message.sender),
+            from: message.to,
+            message: message.id,
+        };
+        let redis = self.redis.use_cases.disown.execute(&disowned).await;
+        let memory = self.memory.use_cases.disown.execute(&disowned).await;
+        self.assert_same(&redis, &memory);
     }
 
     async fn post(&mut self) {
@@ -223,8 +248,12 @@ impl Twins {
             retry_after: seconds.map(Duration::from_secs),
         };
         self.one_of(&[
-            NextStep::Rejected,
+            NextStep::Rejected(Rejection::Undeliverable),
+            NextStep::Rejected(Rejection::Identity),
             NextStep::Misconfigured(Fault::Template),
+            NextStep::Misconfigured(Fault::Account),
+            NextStep::AnotherLanguage,
+            NextStep::Unclear,
             throttled(ThrottleScope::Recipient, None),
             throttled(ThrottleScope::Account, Some(20)),
             NextStep::Unavailable,
@@ -236,9 +265,16 @@ impl Twins {
 
     fn script_an_answer(&mut self) {
         let step = self.any_step();
-        let answer = self.one_of(&[Err(step), Err(step), Ok(Accepted { held: true })]);
+        let answer = self.one_of(&[
+            Err(step),
+            Err(step),
+            Ok(Accepted {
+                held: true,
+                message: None,
+            }),
+        ]);
         for house in [&self.redis, &self.memory] {
-            house.messenger.answer_next(answer);
+            house.messenger.answer_next(answer.clone());
         }
     }
 
@@ -268,6 +304,7 @@ impl Twins {
             15 | 16 => self.wake().await,
             17..20 => self.post().await,
             20 => self.script_an_answer(),
+            21 => self.disown().await,
             _ => self.move_the_clock(),
         }
         self.assert_same(&self.redis.recorder.take(), &self.memory.recorder.take());
@@ -284,6 +321,7 @@ fn under_the_rules_of(history: u64, builder: HouseBuilder) -> HouseBuilder {
     let mut settings = policy_settings();
     settings.send_waits = vec![Duration::from_secs(6); 9];
     settings.unanswered_sends_max = 3;
+    settings.identity_memory = Some(Duration::from_secs(7 * 86_400));
     builder.rulebook(rulebook_with(Policy::new(settings).unwrap()))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_domain::delivery::DeliveryReport;
-use countersign_domain::use_case::{Applied, ApplyDelivery, RecipientReports, ReportedDelivery};
+use countersign_domain::use_case::{Applied, ApplyDelivery, Disown, Disowned, RecipientReports, ReportedDelivery};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -12,6 +12,7 @@ use crate::webhook::parse::Post;
 /// Applies posts.
 pub(super) struct Applier {
     apply_delivery: Arc<ApplyDelivery>,
+    disown: Arc<Disown>,
     at_once: usize,
 }
 
@@ -29,9 +30,10 @@ pub(super) struct IntakeReport {
 }
 
 impl Applier {
-    pub(super) fn new(apply_delivery: Arc<ApplyDelivery>, at_once: usize) -> Self {
+    pub(super) fn new(apply_delivery: Arc<ApplyDelivery>, disown: Arc<Disown>, at_once: usize) -> Self {
         Self {
             apply_delivery,
+            disown,
             at_once,
         }
     }
@@ -67,7 +69,26 @@ impl Applier {
         while let Some(done) = running.join_next().await {
             report.add(&done.unwrap_or(IntakeReport::ONE_FAILED));
         }
+        // After the statuses: one of them may be the first to name the message that a person answers to.
+        for disowned in &post.disowned {
+            self.disown(disowned, &mut report).await;
+        }
         report
+    }
+
+    async fn disown(&self, disowned: &Disowned, report: &mut IntakeReport) {
+        match self.disown.execute(disowned).await {
+            Ok(true) => report.moved += 1,
+            Ok(false) => report.ignored += 1,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "a person's word that they did not ask for a code was not recorded"
+                );
+                report.failed += 1;
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use countersign_domain::use_case::ApplyDelivery;
+use countersign_domain::use_case::{ApplyDelivery, Disown};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -113,14 +113,18 @@ impl WebhookConfig {
     }
 }
 
-/// The intake as a router: GET for the handshake and POST for statuses, on the configured path. Fails with everything
+/// The intake as a router: GET for the handshake and POST for what Meta tells, on the configured path. Fails with everything
 /// that is wrong with the configuration.
-pub fn router(config: &WebhookConfig, apply_delivery: Arc<ApplyDelivery>) -> Result<Router, Vec<Mistake>> {
+pub fn router(
+    config: &WebhookConfig,
+    apply_delivery: Arc<ApplyDelivery>,
+    disown: Arc<Disown>,
+) -> Result<Router, Vec<Mistake>> {
     config.check()?;
     let intake = Intake {
         verify_token: config.verify_token.clone(),
         verifier: Verifier::new(&config.app_secrets),
-        applier: Applier::new(apply_delivery, config.recipients_at_once),
+        applier: Applier::new(apply_delivery, disown, config.recipients_at_once),
         places: Semaphore::new(config.posts_max),
         read_timeout: config.read_timeout,
         apply_timeout: config.apply_timeout,

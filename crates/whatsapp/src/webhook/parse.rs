@@ -1,10 +1,13 @@
 //! Reading a post with patience. What Meta adds, leaves out or puts in the wrong place never costs the rest of a post.
 //!
 //! Some of Meta's own examples are malformed, and fields come and go without a version, so every level is looked at on
-//! its own (Meta: webhooks reference, messages). Phone numbers and message ids are not even read.
+//! its own (Meta: webhooks reference, messages). Message ids become the domain's redacted type at once, and a phone number
+//! is only read where a person says that they did not ask for a code.
 
-use countersign_domain::delivery::{DeliveryReport, NextStep, ProviderReport};
-use countersign_domain::use_case::ReportedDelivery;
+use countersign_domain::delivery::{DeliveryReport, IdentityHash, MessageId, NextStep, ProviderReport};
+use countersign_domain::phone::PhoneNumber;
+use countersign_domain::sender::SenderId;
+use countersign_domain::use_case::{Disowned, ReportedDelivery};
 use serde_json::Value;
 
 use crate::errors;
@@ -12,11 +15,16 @@ use crate::http::Waits;
 use crate::provider_error::ProviderError;
 use crate::webhook::signature::Verified;
 
+/// What the button "I didn't request a code" sends (Meta: authentication templates).
+const DID_NOT_REQUEST: &str = "DID_NOT_REQUEST_CODE";
+
 /// What a post says.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Post {
     /// The statuses that can be applied, in the order they came.
     pub(super) statuses: Vec<ReportedDelivery>,
+    /// What people said who did not ask for a code.
+    pub(super) disowned: Vec<Disowned>,
     /// How many statuses are of a kind that moves nothing, such as `played`.
     pub(super) ignored: usize,
     /// How many statuses could not be read.
@@ -37,8 +45,11 @@ pub(super) fn post(body: &Verified) -> Post {
         .flat_map(|entry| list(entry, "changes"))
         .filter_map(|change| change.get("value"));
     for value in values {
+        let sender = sender(value);
+        post.disowned
+            .extend(list(value, "messages").filter_map(|message| disowned(message, sender.as_ref())));
         for status in list(value, "statuses") {
-            match read(status) {
+            match read(status, sender.as_ref()) {
                 Read::Status(status) => post.statuses.push(status),
                 Read::Ignored => post.ignored += 1,
                 Read::Skipped => post.skipped += 1,
@@ -61,7 +72,29 @@ enum Read {
     Skipped,
 }
 
-fn read(status: &Value) -> Read {
+/// The sender a change is about, by the id of its phone number.
+fn sender(value: &Value) -> Option<SenderId> {
+    let id = value.get("metadata")?.get("phone_number_id")?.as_str()?;
+    SenderId::parse(id).ok()
+}
+
+/// A press of the button "I didn't request a code" (Meta: authentication templates). Every other message of a person
+/// is not for us.
+fn disowned(message: &Value, sender: Option<&SenderId>) -> Option<Disowned> {
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    if text(message, "type")? != "button" || text(message.get("button")?, "payload")? != DID_NOT_REQUEST {
+        return None;
+    }
+    let from = text(message, "from")?;
+    Some(Disowned {
+        sender: sender.cloned(),
+        // Meta writes the digits alone.
+        from: PhoneNumber::parse(&format!("+{}", from.trim_start_matches('+'))).ok()?,
+        message: MessageId::new(&text(message.get("context")?, "id")?)?,
+    })
+}
+
+fn read(status: &Value, sender: Option<&SenderId>) -> Read {
     let report = match status.get("status").and_then(Value::as_str) {
         Some("sent") => DeliveryReport::Sent,
         Some("delivered") => DeliveryReport::Delivered,
@@ -75,7 +108,14 @@ fn read(status: &Value) -> Read {
         Some(Value::String(reference)) => Some(reference.clone()),
         Some(_) => return Read::Skipped,
     };
-    Read::Status(ReportedDelivery { reference, report })
+    let text = |name: &str| status.get(name).and_then(Value::as_str);
+    Read::Status(ReportedDelivery {
+        reference,
+        report,
+        message: text("id").and_then(MessageId::new),
+        identity: text("recipient_identity_key_hash").and_then(IdentityHash::new),
+        sender: sender.cloned(),
+    })
 }
 
 /// A failure after the provider had accepted the message.
@@ -118,14 +158,7 @@ mod tests {
                     step: row.meaning.step(Waits::default()),
                     report: ProviderReport::new(code, "no", ""),
                 };
-                assert_eq!(
-                    post.statuses,
-                    [ReportedDelivery {
-                        reference: None,
-                        report
-                    }],
-                    "{code}"
-                );
+                assert_eq!(post.statuses, [ReportedDelivery::new(None, report)], "{code}");
             }
         }
     }
@@ -205,9 +238,61 @@ mod tests {
     }
 
     #[test]
+    fn a_status_brings_its_message_its_sender_and_who_received_it() {
+        let value = json!({
+            "metadata": {"phone_number_id": "106540352242922"},
+            "statuses": [{"id": "wamid.x", "status": "delivered", "recipient_identity_key_hash": "DF2lS5v2W6x="}],
+        });
+        let post = parsed(
+            json!({"entry": [{"changes": [{ "value": value }]}]})
+                .to_string()
+                .as_bytes(),
+        );
+        let status = &post.statuses[0];
+        assert_eq!(status.message, MessageId::new("wamid.x"));
+        assert_eq!(status.identity, IdentityHash::new("DF2lS5v2W6x="));
+        assert_eq!(status.sender, SenderId::parse("106540352242922").ok());
+    }
+
+    #[test]
+    fn only_the_button_that_disowns_a_code_is_heard() {
+        let pressed = |payload: &str| {
+            json!({"from": "5511987654321", "id": "wamid.answer", "type": "button",
+                "context": {"from": "15550783881", "id": "wamid.code"}, "button": {"payload": payload, "text": "…"}})
+        };
+        let without = |field: &str| {
+            let mut message = pressed(DID_NOT_REQUEST);
+            message.as_object_mut().unwrap().remove(field);
+            message
+        };
+        let messages = json!([
+            pressed("SOMETHING_ELSE"),
+            without("from"),
+            without("context"),
+            without("type"),
+            {"from": "5511987654321", "type": "text", "text": {"body": DID_NOT_REQUEST}},
+            null,
+            pressed(DID_NOT_REQUEST),
+        ]);
+        let value = json!({"metadata": {"phone_number_id": "1001"}, "messages": messages});
+        let post = parsed(
+            json!({"entry": [{"changes": [{ "value": value }]}]})
+                .to_string()
+                .as_bytes(),
+        );
+        let [disowned] = &post.disowned[..] else {
+            panic!("one press, and {} heard", post.disowned.len());
+        };
+        assert_eq!(disowned.from.expose(), "+5511987654321");
+        assert_eq!(Some(&disowned.message), MessageId::new("wamid.code").as_ref());
+        assert_eq!(disowned.sender, SenderId::parse("1001").ok());
+    }
+
+    #[test]
     fn nested_beyond_reason_is_no_json() {
         let body = "[".repeat(1_000_000);
-        assert_eq!(parsed(body.as_bytes()), Post::default());
+        let post = parsed(body.as_bytes());
+        assert!(post.statuses.is_empty() && post.account_errors.is_empty());
     }
 
     /// JSON that looks like a post here and there.
@@ -217,7 +302,17 @@ mod tests {
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
-            prop::sample::select(vec!["sent", "failed", "played", "131026", "", "…"]).prop_map(Value::from),
+            prop::sample::select(vec![
+                "sent",
+                "failed",
+                "played",
+                "131026",
+                "",
+                "…",
+                "button",
+                DID_NOT_REQUEST
+            ])
+            .prop_map(Value::from),
         ];
         let key = prop::sample::select(vec![
             "entry",
@@ -232,6 +327,13 @@ mod tests {
             "error_data",
             "details",
             "biz_opaque_callback_data",
+            "messages",
+            "type",
+            "button",
+            "payload",
+            "context",
+            "from",
+            "id",
         ]);
         leaf.prop_recursive(8, 64, 6, move |inner| {
             prop_oneof![

@@ -1,14 +1,22 @@
 //! What every code has to come to, written down a second time and apart from the table under test.
 
-use countersign_domain::delivery::{Fault, NextStep, ThrottleScope};
+use std::time::Duration;
 
-const REJECTED: NextStep = NextStep::Rejected;
+use countersign_domain::delivery::{Fault, NextStep, Rejection, ThrottleScope};
+
+const REJECTED: NextStep = NextStep::Rejected(Rejection::Undeliverable);
+const COUNTRY: NextStep = NextStep::Rejected(Rejection::Country);
+const IDENTITY: NextStep = NextStep::Rejected(Rejection::Identity);
 const LATER: NextStep = NextStep::Unavailable;
 const TEMPLATE: NextStep = NextStep::Misconfigured(Fault::Template);
 const REQUEST: NextStep = NextStep::Misconfigured(Fault::Request);
 const ACCOUNT: NextStep = NextStep::Misconfigured(Fault::Account);
 const SLOW_RECIPIENT: NextStep = slow(ThrottleScope::Recipient);
 const SLOW_SENDER: NextStep = slow(ThrottleScope::Sender);
+const SLOW_SENDER_FOR_AN_HOUR: NextStep = NextStep::Throttled {
+    scope: ThrottleScope::Sender,
+    retry_after: Some(Duration::from_secs(3_600)),
+};
 const SLOW_ACCOUNT: NextStep = slow(ThrottleScope::Account);
 
 const fn slow(scope: ThrottleScope) -> NextStep {
@@ -19,18 +27,20 @@ const fn slow(scope: ThrottleScope) -> NextStep {
 }
 
 /// Step by step, the codes that come to it.
-pub(crate) const CODES: [(NextStep, &[u32]); 8] = [
+pub(crate) const CODES: [(NextStep, &[u32]); 13] = [
     (
         REJECTED,
-        &[
-            130_403, 130_472, 130_497, 131_021, 131_026, 131_030, 131_049, 131_050, 137_000,
-        ],
+        &[130_403, 130_472, 131_021, 131_026, 131_030, 131_049, 131_050],
     ),
-    (LATER, &[1, 2, 131_000, 131_016, 131_057, 133_004]),
+    (COUNTRY, &[130_497]),
+    (IDENTITY, &[137_000]),
+    (NextStep::Unclear, &[1]),
+    (NextStep::AnotherLanguage, &[132_001]),
+    (LATER, &[2, 131_000, 131_016, 131_057, 133_004]),
     (
         TEMPLATE,
         &[
-            132_000, 132_001, 132_005, 132_007, 132_008, 132_012, 132_015, 132_016, 132_018, 132_068, 132_069,
+            132_000, 132_005, 132_007, 132_008, 132_012, 132_015, 132_016, 132_018, 132_068, 132_069,
         ],
     ),
     (
@@ -48,6 +58,7 @@ pub(crate) const CODES: [(NextStep, &[u32]); 8] = [
         ],
     ),
     (SLOW_RECIPIENT, &[131_056]),
-    (SLOW_SENDER, &[130_429, 131_048]),
+    (SLOW_SENDER, &[130_429]),
+    (SLOW_SENDER_FOR_AN_HOUR, &[131_048]),
     (SLOW_ACCOUNT, &[4, 613, 80_007, 80_008, 133_016]),
 ];

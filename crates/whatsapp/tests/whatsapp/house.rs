@@ -54,13 +54,14 @@ impl Intake {
         let store = Arc::new(TinyStore::default());
         let house = House::new(Arc::clone(&store) as _, Arc::new(NoLimits), Arc::new(NoFeed));
         let apply_delivery = Arc::clone(&house.use_cases.apply_delivery);
-        let router = webhook::router(config, apply_delivery).expect("a good configuration");
+        let router =
+            webhook::router(config, apply_delivery, Arc::clone(&house.use_cases.disown)).expect("a good configuration");
         Self { house, store, router }
     }
 
-    /// Lets a minute pass, after which a fault of ours no longer refuses starts.
-    pub(crate) fn wait_a_minute(&self) {
-        self.house.clock.advance(Duration::from_secs(60));
+    /// Lets two hours pass, after which no sender rests and none is shut.
+    pub(crate) fn wait_until_senders_are_free(&self) {
+        self.house.clock.advance(Duration::from_secs(7_200));
     }
 
     /// Sends a code to the `n`-th phone and answers with the reference of the message.
@@ -71,6 +72,7 @@ impl Intake {
             purpose: fixture::purpose(),
             language: None,
             context: BTreeMap::new(),
+            accept_identity_change: false,
             request_id: None,
             deadline: None,
         };

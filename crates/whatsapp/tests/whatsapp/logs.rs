@@ -42,13 +42,12 @@ fn said(code: &str) -> String {
 
 async fn send_in_every_way(stub: &Stub) {
     let sender = Sender {
-        phone_number_id: "106540352242922".to_owned(),
         token: Secret::new("canary-token"),
         app_secret: Some(Secret::new("canary-app-secret")),
     };
     let config = Config {
         base_url: format!("http://{}", stub.address),
-        senders: BTreeMap::from([(fixture::app_id(), sender)]),
+        senders: BTreeMap::from([(fixture::sender().id, sender)]),
         ..Config::default()
     };
     let messenger = CloudApi::new(&config).expect("a good configuration");

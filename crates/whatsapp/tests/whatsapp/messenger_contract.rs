@@ -26,13 +26,12 @@ struct Harness {
 
 fn messenger(address: SocketAddr) -> Arc<CloudApi> {
     let sender = Sender {
-        phone_number_id: "106540352242922".to_owned(),
         token: Secret::new("token"),
         app_secret: None,
     };
     let config = Config {
         base_url: format!("http://{address}"),
-        senders: BTreeMap::from([(fixture::app_id(), sender)]),
+        senders: BTreeMap::from([(fixture::sender().id, sender)]),
         ..Config::default()
     };
     Arc::new(CloudApi::new(&config).expect("a good configuration"))
@@ -87,7 +86,7 @@ fn answers(behaviour: Behaviour) -> Answers {
         Behaviour::Accepts | Behaviour::Unreachable => accepts("accepted"),
         Behaviour::AcceptsHeld => accepts("held_for_quality_assessment"),
         Behaviour::RefusesRecipient => refuses(400, 131_026),
-        Behaviour::RefusesTemplate => refuses(404, 132_001),
+        Behaviour::RefusesTemplate => refuses(400, 132_016),
         Behaviour::AccountBroken => refuses(401, 190),
         Behaviour::Throttles(ThrottleScope::Recipient) => refuses(400, 131_056),
         Behaviour::Throttles(ThrottleScope::Sender) => refuses(400, 130_429),

@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::codes::CODES;
 use crate::stub::{Answers, Stub};
 use countersign_domain::delivery::{Fault, NextStep, ProviderReport, ThrottleScope};
-use countersign_domain::id::AppId;
 use countersign_domain::ports::{Accepted, Messenger, SendError};
 use countersign_testkit::fixture;
 use countersign_whatsapp::{AuthHeader, BuildError, CloudApi, Config, Secret, Sender};
@@ -19,7 +18,6 @@ const TAKEN: &str = r#"{"messages":[{"id":"wamid.x"}]}"#;
 
 fn sender() -> Sender {
     Sender {
-        phone_number_id: "106540352242922".to_owned(),
         token: Secret::new("s3cr3t-token\n"),
         app_secret: None,
     }
@@ -28,7 +26,7 @@ fn sender() -> Sender {
 fn config(base_url: String) -> Config {
     Config {
         base_url,
-        senders: BTreeMap::from([(fixture::app_id(), sender())]),
+        senders: BTreeMap::from([(fixture::sender().id, sender())]),
         ..Config::default()
     }
 }
@@ -77,7 +75,8 @@ async fn the_body_is_metas_letter_by_letter() {
         .and(body_json(body));
     let server = expecting(mock).await;
     let sent = send(&config(server.uri())).await;
-    assert_eq!(sent.expect("taken"), Accepted { held: false });
+    let sent = sent.expect("taken");
+    assert!(!sent.held && sent.message.is_some());
 }
 
 #[tokio::test]
@@ -242,10 +241,10 @@ async fn the_headers_say_how_long_to_wait() {
 }
 
 #[tokio::test]
-async fn an_app_without_a_sender_is_our_fault() {
+async fn a_sender_nobody_configured_is_our_fault() {
     let stub = Stub::start(Answers::With(200, "", TAKEN.to_owned())).await;
     let mut config = config(format!("http://{}", stub.address));
-    config.senders = BTreeMap::from([(AppId::parse("other").expect("a slug"), sender())]);
+    config.senders = BTreeMap::from([(fixture::sender_named("2002").id, sender())]);
     let error = send(&config).await.expect_err("no sender");
     assert_eq!(error.step, NextStep::Misconfigured(Fault::Account));
     assert!(stub.received().is_empty());
@@ -283,9 +282,8 @@ fn every_mistake_of_a_configuration_is_named() {
         },
         connect_timeout: Duration::ZERO,
         senders: BTreeMap::from([(
-            fixture::app_id(),
+            fixture::sender_named("not-a-number-id").id,
             Sender {
-                phone_number_id: "+5511987654321".to_owned(),
                 token: Secret::new("two\nlines"),
                 app_secret: Some(Secret::new(" ")),
             },
@@ -300,9 +298,9 @@ fn every_mistake_of_a_configuration_is_named() {
         "version",
         "connect_timeout",
         "auth.name",
-        "senders.demo.phone_number_id",
-        "senders.demo.app_secret",
-        "senders.demo.token",
+        "senders.not-a-number-id.phone_number_id",
+        "senders.not-a-number-id.app_secret",
+        "senders.not-a-number-id.token",
     ];
     assert_eq!(fields, expected);
     let text = format!("{mistakes:?}");

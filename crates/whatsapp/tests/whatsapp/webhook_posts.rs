@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use countersign_domain::delivery::{DeliveryState, FailureReason, NextStep};
+use countersign_domain::delivery::{DeliveryState, FailureReason, NextStep, Rejection};
 use countersign_domain::event::{Event, IgnoredReport};
 use countersign_domain::verification::VerificationState;
 use serde_json::{Value, json};
@@ -91,15 +91,22 @@ async fn every_code_comes_to_its_step() {
     let mut n = 0;
     for (step, codes) in CODES {
         let reason = match step {
-            NextStep::Rejected => FailureReason::Undeliverable,
-            NextStep::Misconfigured(_) => FailureReason::Misconfigured,
+            NextStep::Rejected(Rejection::Undeliverable) => FailureReason::Undeliverable,
+            NextStep::Rejected(Rejection::Country) => FailureReason::CountryBarred,
+            NextStep::Rejected(Rejection::Identity) => FailureReason::IdentityChanged,
+            NextStep::Misconfigured(_) | NextStep::AnotherLanguage | NextStep::Unclear => FailureReason::Misconfigured,
             NextStep::Throttled { .. } => FailureReason::Throttled,
             NextStep::Unavailable | NextStep::Uncertain => FailureReason::ProviderUnavailable,
         };
-        let again = matches!(step, NextStep::Throttled { .. } | NextStep::Unavailable);
+        let in_time = |wait: Option<Duration>| wait.is_none_or(|it| it < Duration::from_secs(540));
+        let again = match step {
+            NextStep::Throttled { retry_after, .. } => in_time(retry_after),
+            NextStep::Unavailable | NextStep::Unclear => true,
+            _ => false,
+        };
         for code in codes {
             n += 1;
-            intake.wait_a_minute();
+            intake.wait_until_senders_are_free();
             let reference = intake.sent(n).await;
             assert_eq!(
                 intake.post(&post_of(&[failed(&reference, *code)])).await,

@@ -1,0 +1,448 @@
+//! Senders as this instance knows them: which of an app's numbers a message goes out from, and what stands in the way.
+//!
+//! Health and quality are this instance's own: another one learns with its next message. The throughput is shared.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::app::App;
+use crate::delivery::{Fault, NextStep, ProviderReport, ThrottleScope};
+use crate::event::Event;
+use crate::id::AppId;
+use crate::limit::{Charge, LimitKey, RuleName};
+use crate::policy::Policy;
+use crate::ports::{LimitStore, Observer, SenderDirectory, Taken};
+use crate::recipient::Detour;
+use crate::sender::{AccountId, Breaker, Pace, Quality, Sender, SenderId, pick};
+use crate::template::Language;
+use crate::time::Timestamp;
+use crate::use_case::{Error, Ports, Rulebook};
+
+/// How long a sender rests that was told to slow down without being told for how long, the first time; twice as long
+/// each time after that.
+const REST_FIRST: Duration = Duration::from_secs(1);
+/// The longest such rest.
+const REST_MAX: Duration = Duration::from_secs(60);
+/// How long nobody asks for a slice of throughput after the store failed.
+const STORE_AWAY_WAIT: Duration = Duration::from_secs(1);
+
+/// What stands in the way of an app's messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingFault {
+    /// What of ours is wrong.
+    pub fault: Fault,
+    /// The provider's words.
+    pub report: Option<ProviderReport>,
+    /// How long it stands before the next start may probe.
+    pub retry_after: Duration,
+}
+
+impl From<StandingFault> for Error {
+    fn from(standing: StandingFault) -> Self {
+        let StandingFault {
+            fault,
+            report,
+            retry_after,
+        } = standing;
+        Self::CannotSend {
+            fault,
+            report,
+            retry_after,
+        }
+    }
+}
+
+/// Who sends a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// This sender, now.
+    Send(SenderId),
+    /// Nobody yet: in a while one of them may.
+    Wait(Duration, Option<ProviderReport>),
+    /// Nobody: an operator has to act.
+    Shut(StandingFault),
+}
+
+/// What a message failed with, and from whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SenderFailure<'a> {
+    pub(super) app: &'a AppId,
+    pub(super) sender: &'a SenderId,
+    pub(super) language: &'a Language,
+    pub(super) step: NextStep,
+    pub(super) report: Option<&'a ProviderReport>,
+}
+
+/// The senders of the installation.
+pub struct Senders {
+    rulebook: Arc<Rulebook>,
+    limits: Arc<dyn LimitStore>,
+    directory: Arc<dyn SenderDirectory>,
+    observer: Arc<dyn Observer>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    senders: BTreeMap<SenderId, Condition>,
+    /// Templates that failed, per sender, since each account has its own.
+    templates: BTreeMap<(AppId, SenderId), Fallen>,
+}
+
+/// How one sender is.
+struct Condition {
+    breaker: Breaker,
+    /// What the provider said when the breaker opened, or when it asked to slow down.
+    report: Option<ProviderReport>,
+    rest_until: Timestamp,
+    rests: u32,
+    pace: Pace,
+    quality: Quality,
+}
+
+struct Fallen {
+    until: Timestamp,
+    report: Option<ProviderReport>,
+}
+
+/// What keeps a sender from being used.
+enum Hindrance {
+    Shut(StandingFault),
+    Resting(Duration, Option<ProviderReport>),
+}
+
+impl Senders {
+    /// Wires the senders to their ports.
+    pub fn new(rulebook: &Arc<Rulebook>, ports: &Ports) -> Self {
+        Self {
+            rulebook: Arc::clone(rulebook),
+            limits: Arc::clone(&ports.limits),
+            directory: Arc::clone(&ports.directory),
+            observer: Arc::clone(&ports.observer),
+            known: Mutex::default(),
+        }
+    }
+
+    /// What stands in the way of every message of an app that would set out now: every sender is shut, or rests for
+    /// longer than a code is of use.
+    pub fn standing(&self, id: &AppId, app: &App, policy: &Policy, now: Timestamp) -> Option<StandingFault> {
+        let useful = policy.code_life.saturating_sub(policy.useful_life_min);
+        let mut known = self.known();
+        let mut first: Option<StandingFault> = None;
+        for sender in &app.senders {
+            let standing = match known.hindrance(id, sender, now) {
+                Some(Hindrance::Shut(standing)) => standing,
+                Some(Hindrance::Resting(wait, report)) if wait > useful => StandingFault {
+                    fault: Fault::Account,
+                    report,
+                    retry_after: wait,
+                },
+                Some(Hindrance::Resting(..)) | None => return None,
+            };
+            if first.as_ref().is_none_or(|it| standing.retry_after < it.retry_after) {
+                first = Some(standing);
+            }
+        }
+        first.or_else(|| app.senders.is_empty().then(|| no_sender(policy)))
+    }
+
+    /// Chooses who sends a message of `app` now: by weight and quality among those that can, whoever has throughput
+    /// left. `roll` is a uniform 64-bit number. Whoever is chosen is counted as sending.
+    pub(super) async fn choose(&self, id: &AppId, app: &App, policy: &Policy, roll: u64, now: Timestamp) -> Choice {
+        let candidates = match self.candidates(id, app, policy, roll, now) {
+            Ok(candidates) => candidates,
+            Err(choice) => return choice,
+        };
+        for sender in &candidates {
+            if self.has_turn(sender, now).await && self.sets_out(id, sender, policy, now) {
+                return Choice::Send(sender.id.clone());
+            }
+        }
+        let mut known = self.known();
+        let wait = candidates.first().map(|it| known.condition(it).pace.queue(now));
+        Choice::Wait(wait.unwrap_or_default(), None)
+    }
+
+    /// The provider took a message from that sender.
+    pub(super) fn succeeded(&self, app: &AppId, sender: &SenderId, now: Timestamp) {
+        let recovered = {
+            let mut known = self.known();
+            let had_fallen = known.templates.remove(&(app.clone(), sender.clone())).is_some();
+            let was_shut = known.senders.get_mut(sender).is_some_and(|it| {
+                if it.rest_until <= now {
+                    it.rests = 0;
+                }
+                it.breaker.close()
+            });
+            had_fallen || was_shut
+        };
+        if recovered {
+            let sender = sender.clone();
+            self.observer.record(&Event::SenderRecovered { sender });
+        }
+    }
+
+    /// Takes note of a failure, and says what else could carry the message at once.
+    pub(super) fn failed(&self, failure: SenderFailure<'_>, policy: &Policy, now: Timestamp) -> Option<Detour> {
+        let app = self.rulebook.apps.get(failure.app)?;
+        match failure.step {
+            NextStep::AnotherLanguage => {
+                let fallback = app.template.as_ref().map(|it| &it.default_language);
+                if let Some(fallback) = fallback.filter(|it| *it != failure.language) {
+                    return Some(Detour::Language(fallback.clone()));
+                }
+                self.shut(failure, Fault::Template, policy, now);
+            }
+            NextStep::Misconfigured(fault @ (Fault::Template | Fault::Account)) => {
+                self.shut(failure, fault, policy, now);
+            }
+            NextStep::Throttled {
+                scope: scope @ (ThrottleScope::Sender | ThrottleScope::Account),
+                retry_after,
+            } => self.slow_down(app, failure, scope, retry_after, now),
+            _ => return None,
+        }
+        let mut known = self.known();
+        let mut others = app.senders.iter().filter(|it| it.id != *failure.sender);
+        let is_free = others.any(|it| known.hindrance(failure.app, it, now).is_none());
+        is_free.then_some(Detour::Sender)
+    }
+
+    /// Asks the provider how each sender is. One that the provider does not speak of keeps the share it had.
+    pub async fn look_around(&self) {
+        for (id, sender) in self.rulebook.apps.senders() {
+            let facts = self.directory.look(id).await;
+            let Ok(facts) = facts else {
+                self.observer.record(&Event::SenderUnseen { sender: id.clone() });
+                continue;
+            };
+            let before = std::mem::replace(&mut self.known().condition(sender).quality, facts.quality);
+            if before != facts.quality {
+                self.observer.record(&Event::SenderRated {
+                    sender: id.clone(),
+                    quality: facts.quality,
+                });
+            }
+        }
+    }
+
+    /// The senders that can send now, the one that is chosen first.
+    fn candidates<'a>(
+        &self,
+        id: &AppId,
+        app: &'a App,
+        policy: &Policy,
+        roll: u64,
+        now: Timestamp,
+    ) -> Result<Vec<&'a Sender>, Choice> {
+        let mut known = self.known();
+        let (mut free, mut shares) = (Vec::new(), Vec::new());
+        let (mut resting, mut shut) = (None::<(Duration, _)>, None::<StandingFault>);
+        for sender in &app.senders {
+            match known.hindrance(id, sender, now) {
+                None => {
+                    free.push(sender);
+                    shares.push(u64::from(sender.weight.get()) * known.condition(sender).quality.eighths());
+                }
+                Some(Hindrance::Resting(wait, report)) => {
+                    resting = Some(resting.filter(|(first, _)| *first <= wait).unwrap_or((wait, report)));
+                }
+                Some(Hindrance::Shut(standing)) => {
+                    let is_first = |it: &StandingFault| it.retry_after <= standing.retry_after;
+                    shut = Some(shut.filter(is_first).unwrap_or(standing));
+                }
+            }
+        }
+        let Some(chosen) = pick(&shares, roll) else {
+            return Err(match resting {
+                Some((wait, report)) => Choice::Wait(wait, report),
+                None => Choice::Shut(shut.unwrap_or_else(|| no_sender(policy))),
+            });
+        };
+        free.swap(0, chosen);
+        Ok(free)
+    }
+
+    /// Whether the sender's throughput has room for one message now; if so, the room is taken.
+    async fn has_turn(&self, sender: &Sender, now: Timestamp) -> bool {
+        let quota = {
+            let mut known = self.known();
+            let pace = &mut known.condition(sender).pace;
+            if pace.take(now) {
+                return true;
+            }
+            if !pace.may_refill(now) {
+                return false;
+            }
+            pace.ask(now);
+            pace.quota()
+        };
+        let rule = RuleName::SenderThroughput;
+        let slice = Charge {
+            rule,
+            key: LimitKey::derive(&self.rulebook.identity, rule, sender.id.as_str().as_bytes()),
+            quota,
+            amount: std::num::NonZeroU32::MIN,
+        };
+        let taken = self.limits.take(&[slice], now).await;
+        let mut known = self.known();
+        let pace = &mut known.condition(sender).pace;
+        match taken {
+            Ok(Taken::All) => pace.refilled(now),
+            Ok(Taken::Refused { retry_after, .. }) => pace.refused(retry_after, now),
+            Err(_) => pace.refused(Some(STORE_AWAY_WAIT), now),
+        }
+        pace.take(now)
+    }
+
+    /// Counts a message as sent from there, unless the sender can no longer send: while the store was asked, somebody
+    /// else may have begun to probe it, or found out that it is shut. Then the turn is lost.
+    fn sets_out(&self, id: &AppId, sender: &Sender, policy: &Policy, now: Timestamp) -> bool {
+        let mut known = self.known();
+        let is_free = known.hindrance(id, sender, now).is_none();
+        if is_free {
+            known.condition(sender).breaker.begin(policy.send_timeout, now);
+        }
+        is_free
+    }
+
+    fn shut(&self, failure: SenderFailure<'_>, fault: Fault, policy: &Policy, now: Timestamp) {
+        let SenderFailure {
+            app, sender, report, ..
+        } = failure;
+        // A webhook may come to an instance that has not sent from there yet, or speak of a number that left the
+        // configuration.
+        let Some(ours) = self.rulebook.apps.senders().remove(sender) else {
+            return;
+        };
+        let until = {
+            let mut known = self.known();
+            if fault == Fault::Template {
+                let until = now.plus(policy.fault_memory);
+                let fallen = Fallen {
+                    until,
+                    report: report.cloned(),
+                };
+                known.templates.insert((app.clone(), sender.clone()), fallen);
+                until
+            } else {
+                let condition = known.condition(ours);
+                condition.report = report.cloned();
+                condition.breaker.open(policy.fault_memory, now)
+            }
+        };
+        self.observer.record(&Event::SenderShut {
+            sender: sender.clone(),
+            app: app.clone(),
+            fault,
+            report: report.cloned(),
+            retry_after: until.since(now),
+        });
+    }
+
+    fn slow_down(
+        &self,
+        app: &App,
+        failure: SenderFailure<'_>,
+        scope: ThrottleScope,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+    ) {
+        let account = app
+            .senders
+            .iter()
+            .find(|it| it.id == *failure.sender)
+            .map(|it| &it.account);
+        let shares = |account: Option<&AccountId>, it: &Sender| Some(&it.account) == account;
+        let whole_account = scope == ThrottleScope::Account;
+        for sender in self.rulebook.apps.senders().into_values() {
+            if sender.id != *failure.sender && !(whole_account && shares(account, sender)) {
+                continue;
+            }
+            let slowed = self.known().condition(sender).rest(failure.report, retry_after, now);
+            if let Some(retry_after) = slowed {
+                self.observer.record(&Event::SenderSlowed {
+                    sender: sender.id.clone(),
+                    report: failure.report.cloned(),
+                    retry_after,
+                });
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn condition(&mut self, sender: &Sender) -> &mut Condition {
+        self.senders.entry(sender.id.clone()).or_insert_with(|| Condition {
+            breaker: Breaker::default(),
+            report: None,
+            rest_until: Timestamp::EPOCH,
+            rests: 0,
+            pace: Pace::new(sender.throughput),
+            quality: Quality::Unknown,
+        })
+    }
+
+    fn hindrance(&mut self, app: &AppId, sender: &Sender, now: Timestamp) -> Option<Hindrance> {
+        let fallen = self.templates.get(&(app.clone(), sender.id.clone()));
+        if let Some(fallen) = fallen.filter(|it| it.until > now) {
+            return Some(Hindrance::Shut(StandingFault {
+                fault: Fault::Template,
+                report: fallen.report.clone(),
+                retry_after: fallen.until.since(now),
+            }));
+        }
+        let condition = self.condition(sender);
+        if let Some(until) = condition.breaker.open_until(now) {
+            return Some(Hindrance::Shut(StandingFault {
+                fault: Fault::Account,
+                report: condition.report.clone(),
+                retry_after: until.since(now),
+            }));
+        }
+        let until = condition
+            .breaker
+            .probing_until(now)
+            .unwrap_or_default()
+            .max(condition.rest_until);
+        (until > now).then(|| Hindrance::Resting(until.since(now), condition.report.clone()))
+    }
+}
+
+impl Condition {
+    /// Lets the sender rest. Answers for how long, unless it already rests for as long.
+    fn rest(
+        &mut self,
+        report: Option<&ProviderReport>,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        let is_resting = self.rest_until > now;
+        if is_resting && retry_after.is_none() {
+            return None;
+        }
+        let own = REST_FIRST.saturating_mul(1 << self.rests.min(16)).min(REST_MAX);
+        let until = now.plus(retry_after.unwrap_or(own));
+        if until <= self.rest_until {
+            return None;
+        }
+        self.rests = self.rests.saturating_add(u32::from(!is_resting));
+        self.rest_until = until;
+        self.report = report.cloned();
+        Some(until.since(now))
+    }
+}
+
+/// An app without senders, as long as a fault of the account.
+fn no_sender(policy: &Policy) -> StandingFault {
+    StandingFault {
+        fault: Fault::Account,
+        report: None,
+        retry_after: policy.fault_memory,
+    }
+}
