@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Get(IdArgs),
     /// End an open verification
     Cancel(IdArgs),
+    /// Follow a verification until it ends; ends with 0 when it was approved, 3 when it was not
+    Watch(WatchArgs),
 }
 
 /// Where `dev` listens.
@@ -135,6 +137,29 @@ pub(crate) struct CheckArgs {
 pub(crate) struct IdArgs {
     /// The verification's id, as `start` answered
     pub(crate) id: String,
+    /// How to reach the service.
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// Which verification to follow, and for how long.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The verification's id, as `start` answered
+    #[arg(required_unless_present = "phone", conflicts_with = "phone")]
+    pub(crate) id: Option<String>,
+    /// Instead of an id: the newest verification of this phone number with its plus, such as +5511987654321
+    #[arg(long)]
+    pub(crate) phone: Option<String>,
+    /// With a phone: the app that asked
+    #[arg(long, default_value = "demo")]
+    pub(crate) app: String,
+    /// With a phone: what the code is for
+    #[arg(long, default_value = "sign_in")]
+    pub(crate) purpose: String,
+    /// How long to follow it, at most a day
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
     /// How to reach the service.
     #[command(flatten)]
     pub(crate) client: ClientArgs,

@@ -242,6 +242,7 @@ fn welcome(grpc: SocketAddr, http: SocketAddr, phone: SocketAddr, profile: &str,
 Open the phone in a browser, then try in another terminal:
 
   {command} start +5511987654321
+  {command} watch <id>
   {command} check <id> <code>
 
 Other clients send the token in {profile} as `authorization: Bearer <token>`.

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
             Command::Check(args) => client::check(args, &environment).await,
             Command::Get(args) => client::get(args, &environment).await,
             Command::Cancel(args) => client::cancel(args, &environment).await,
+            Command::Watch(args) => client::watch(args, &environment).await,
         }
     })
 }

@@ -16,6 +16,12 @@ use crate::v1::verification_service_client::VerificationServiceClient;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection with a call on it may be silent before the server is asked for a sign of life, so that a
+/// watch does not wait for a server that is gone.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// How long the sign of life may take.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A client of the verification service.
 pub type Client = VerificationServiceClient<InterceptedService<Channel, Credentials>>;
 
@@ -87,6 +93,8 @@ pub async fn connect(endpoint: &str, token: Option<ClientToken>, timeout: Durati
     let channel = endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .connect()
         .await
         .map_err(ConnectError::Unreachable)?;

@@ -20,6 +20,9 @@ pub struct Config {
     /// Calls carried out at a time over all connections, those included whose caller has gone; further ones are shed
     /// with `UNAVAILABLE` before anything is done. Default 1024.
     pub calls_in_flight_max: usize,
+    /// Watches at a time over all connections; further ones are refused with `RESOURCE_EXHAUSTED`. Each is one of its
+    /// connection's calls too. Default 10,000.
+    pub watches_max: usize,
     /// Bytes of one message, in either direction. Default 64 KiB.
     pub message_bytes_max: usize,
     /// Bytes of a call's headers, names, values and 32 each (RFC 9113, 6.5.2). Default 16 KiB.
@@ -59,6 +62,7 @@ impl Default for Config {
             connections_per_peer_max: 32,
             connections_max: 1024,
             calls_in_flight_max: 1024,
+            watches_max: 10_000,
             message_bytes_max: 64 * 1024,
             header_list_bytes_max: 16 * 1024,
             frame_bytes_max: 16 * 1024,
@@ -92,6 +96,7 @@ impl Config {
             ("connections_per_peer_max", self.connections_per_peer_max == 0),
             ("connections_max", self.connections_max == 0),
             ("calls_in_flight_max", self.calls_in_flight_max == 0),
+            ("watches_max", self.watches_max == 0),
             ("local_resets_max", self.local_resets_max == 0),
             ("pending_resets_max", self.pending_resets_max == 0),
             ("request_timeout", self.request_timeout.is_zero()),
@@ -105,8 +110,13 @@ impl Config {
                 add(field, "must be above zero");
             }
         }
-        if self.calls_in_flight_max > 1 << 20 {
-            add("calls_in_flight_max", "must be at most 1048576");
+        for (field, count) in [
+            ("calls_in_flight_max", self.calls_in_flight_max),
+            ("watches_max", self.watches_max),
+        ] {
+            if count > 1 << 20 {
+                add(field, "must be at most 1048576");
+            }
         }
         if !(1024..=4 * 1024 * 1024).contains(&self.message_bytes_max) {
             add("message_bytes_max", "must be 1 KiB to 4 MiB");

@@ -28,6 +28,11 @@ use crate::front::Front;
 /// What every HTTP/2 client says first (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Becomes true when the connection is to end. In the extensions of every request that came by it: answers that go on
+/// and on have to end themselves.
+#[derive(Clone)]
+pub(crate) struct Leaving(pub(crate) watch::Receiver<bool>);
+
 /// What all connections of a server share.
 pub(crate) struct Host {
     pub(crate) front: Front,
@@ -58,10 +63,12 @@ async fn speak(
     peer: SocketAddr,
     mut stop: watch::Receiver<bool>,
 ) {
+    let (leave, leaving) = watch::channel(false);
     let service = service_fn({
         let host = Arc::clone(host);
-        move |request: Request<Incoming>| {
+        move |mut request: Request<Incoming>| {
             let host = Arc::clone(&host);
+            request.extensions_mut().insert(Leaving(leaving.clone()));
             async move { Ok::<Response<Body>, Infallible>(host.front.answer(peer, request).await) }
         }
     });
@@ -74,6 +81,7 @@ async fn speak(
         _ = stop.wait_for(|stopped| *stopped) => {}
     }
     connection.as_mut().graceful_shutdown();
+    leave.send_replace(true);
     if let Ok(ended) = timeout(config.connection_age_grace, connection).await {
         note(peer, ended);
     } else {

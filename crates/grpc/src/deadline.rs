@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign_domain::time::Timestamp;
 use hyper::HeaderMap;
+use tokio::time::Instant;
 
 /// The header a caller says its patience in.
 const HEADER: &str = "grpc-timeout";
@@ -14,13 +15,28 @@ const DIGITS_MAX: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(pub(crate) Timestamp);
 
-/// How long the call may take. A header that cannot be read counts as none, as the protocol's other servers have it.
+/// When a caller who is answered again and again wants to hear no more; `None` when it never said. Beside
+/// [`Deadline`], which is for the first answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience(pub(crate) Option<Instant>);
+
+impl Patience {
+    /// Counted from now.
+    pub(crate) fn from_now(headers: &HeaderMap) -> Self {
+        // A timer knows when it goes off, and nobody here may ask what time it is.
+        Self(callers(headers).map(|patience| tokio::time::sleep(patience).deadline()))
+    }
+}
+
+/// How long the call may take: the shorter of what its caller and the server say.
 pub(crate) fn patience(headers: &HeaderMap, server: Duration) -> Duration {
-    let caller = headers
-        .get(HEADER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(parse);
-    caller.map_or(server, |caller| caller.min(server))
+    callers(headers).map_or(server, |caller| caller.min(server))
+}
+
+/// How long the caller waits. A header that cannot be read counts as none, as the protocol's other servers have it.
+fn callers(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(HEADER)?;
+    value.to_str().ok().and_then(parse)
 }
 
 /// Reads `TimeoutValue TimeoutUnit`: 1 to 8 digits and one of `H`, `M`, `S`, `m`, `u`, `n`.

@@ -16,7 +16,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, QuotaViolation, StatusExt};
 
 use crate::reason;
-use crate::service::Call;
+use crate::service::{Call, Method};
 
 /// One row of the table: everything a caller is told about one failure.
 struct Row {
@@ -180,6 +180,37 @@ pub(crate) fn overloaded(call: &Call) -> Status {
     .status()
 }
 
+/// The server has as many watches as it takes.
+pub(crate) fn too_many_watches(call: &Call) -> Status {
+    tracing::warn!(caller = %call.caller.id, "a watch was refused: there are too many");
+    Row::new(
+        Code::ResourceExhausted,
+        reason::TOO_MANY_WATCHES,
+        "the server has as many watches as it takes; ask with GetVerification, or watch later",
+    )
+    .status()
+}
+
+/// The caller's deadline passed while it watched, as it had asked for.
+pub(crate) fn watched_long_enough() -> Status {
+    Row::new(
+        Code::DeadlineExceeded,
+        reason::DEADLINE_EXCEEDED,
+        "the deadline passed before the verification ended; it goes on, and may be watched again",
+    )
+    .status()
+}
+
+/// The connection of a watch is to end.
+pub(crate) fn connection_ending() -> Status {
+    Row::new(
+        Code::Unavailable,
+        reason::CONNECTION_ENDING,
+        "the connection is about to end",
+    )
+    .status()
+}
+
 /// The deadline passed while the call was carried out. The call goes on; what became of it is not known here.
 pub(crate) fn too_slow(path: &str) -> Status {
     tracing::warn!(method = path, "a call was not answered before its deadline");
@@ -254,6 +285,10 @@ pub(crate) fn framework(status: &Status, before_handler: bool) -> Status {
 fn log(error: &Error, call: &Call, row: &Row) {
     let (caller, method, reason) = (&call.caller.id, call.method.name(), row.reason);
     match error {
+        // Every watch ends when the store goes away. Whoever looks after the store says so, once.
+        Error::Store(StoreError::Unavailable(_)) if call.method == Method::Watch => {
+            tracing::debug!(%caller, method, reason, error = chain(error), "a call failed");
+        }
         Error::Store(_) | Error::CannotSend { .. } | Error::TemplateMissing => {
             tracing::error!(%caller, method, reason, error = chain(error), "a call failed");
         }
@@ -291,7 +326,6 @@ mod tests {
     use countersign_domain::use_case::Field;
 
     use super::*;
-    use crate::service::Method;
 
     const SECRET: &str = "redis://10.0.0.7 refused +5511900000007";
 

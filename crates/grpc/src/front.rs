@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tonic::service::Routes;
 use tower::ServiceExt;
 
-use crate::deadline::{Deadline, patience};
+use crate::deadline::{Deadline, Patience, patience};
 use crate::errors;
 use crate::identity::{Callers, Denied};
 
@@ -41,7 +41,9 @@ impl Front {
     pub(crate) async fn answer(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response<Body> {
         let arrived = self.clock.now();
         let patience = patience(request.headers(), self.request_timeout);
+        let callers = Patience::from_now(request.headers());
         request.extensions_mut().insert(Deadline(arrived.plus(patience)));
+        request.extensions_mut().insert(callers);
         let path = request.uri().path().to_owned();
         if !OPEN.iter().any(|open| path.starts_with(open)) {
             match self.callers.authenticate(request.headers()) {

@@ -29,6 +29,7 @@ mod redacted;
 mod server;
 mod service;
 mod unbroken;
+mod watch;
 
 pub use client::{Client, ClientToken, ConnectError, Credentials, connect};
 pub use config::Config;

@@ -35,6 +35,10 @@ pub const CONTENDED: &str = "CONTENDED";
 pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
 /// `UNAVAILABLE`: the server carries out as many calls as it can. Nothing was begun; repeat later.
 pub const OVERLOADED: &str = "OVERLOADED";
+/// `RESOURCE_EXHAUSTED`: the server has as many watches as it takes. Ask with `GetVerification`, or watch later.
+pub const TOO_MANY_WATCHES: &str = "TOO_MANY_WATCHES";
+/// `UNAVAILABLE`: the connection of a watch is to end, because it is old or because the server stops. Watch again.
+pub const CONNECTION_ENDING: &str = "CONNECTION_ENDING";
 /// `DEADLINE_EXCEEDED`: the caller's deadline, or the server's own, passed.
 pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
 /// `INTERNAL`: a stored record cannot be read; an operator has to look.

@@ -26,6 +26,7 @@ use crate::health::Health;
 use crate::identity::Callers;
 use crate::service::Verifications;
 use crate::v1::verification_service_server::VerificationServiceServer;
+use crate::watch::Watches;
 
 /// How long accepting pauses when the system has no more files or memory for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -67,6 +68,7 @@ impl Server {
         let verifications = VerificationServiceServer::new(Verifications {
             use_cases: use_cases.clone(),
             in_flight: Arc::clone(&in_flight),
+            watches: Watches::new(config.watches_max),
         });
         let bytes_max = config.message_bytes_max;
         let reflection = || {

@@ -14,6 +14,7 @@ use crate::errors;
 use crate::unbroken::{Panicked, Unbroken};
 use crate::v1;
 use crate::v1::verification_service_server::VerificationService;
+use crate::watch::{Answers, Limits, Watches};
 
 /// A method of the service, for the log and for the paths of its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub(crate) enum Method {
     Check,
     Cancel,
     Get,
+    Watch,
 }
 
 impl Method {
@@ -32,6 +34,7 @@ impl Method {
             Self::Check => "CheckVerification",
             Self::Cancel => "CancelVerification",
             Self::Get => "GetVerification",
+            Self::Watch => "WatchVerification",
         }
     }
 
@@ -42,10 +45,10 @@ impl Method {
             (Self::Start, Field::Phone) => "recipient.phone",
             (Self::Start, Field::Purpose) => "recipient.purpose",
             (Self::Start, Field::Recipient) => "recipient",
-            (Self::Check | Self::Cancel | Self::Get, Field::App) => "verification.recipient.app",
-            (Self::Check | Self::Cancel | Self::Get, Field::Phone) => "verification.recipient.phone",
-            (Self::Check | Self::Cancel | Self::Get, Field::Purpose) => "verification.recipient.purpose",
-            (Self::Check | Self::Cancel | Self::Get, Field::Recipient) => "verification.recipient",
+            (Self::Check | Self::Cancel | Self::Get | Self::Watch, Field::App) => "verification.recipient.app",
+            (Self::Check | Self::Cancel | Self::Get | Self::Watch, Field::Phone) => "verification.recipient.phone",
+            (Self::Check | Self::Cancel | Self::Get | Self::Watch, Field::Purpose) => "verification.recipient.purpose",
+            (Self::Check | Self::Cancel | Self::Get | Self::Watch, Field::Recipient) => "verification.recipient",
             (_, Field::Id) => "verification.id",
             (_, Field::Verification) => "verification",
             (_, Field::Code) => "code",
@@ -85,6 +88,8 @@ pub(crate) struct Verifications {
     pub(crate) use_cases: UseCases,
     /// One permit for each call that may be carried out now.
     pub(crate) in_flight: Arc<Semaphore>,
+    /// Who watches.
+    pub(crate) watches: Watches,
 }
 
 impl Verifications {
@@ -168,6 +173,20 @@ impl VerificationService for Verifications {
         Ok(Response::new(v1::GetVerificationResponse {
             verification: Some(convert::verification(&view)),
         }))
+    }
+
+    type WatchVerificationStream = Answers;
+
+    async fn watch_verification(&self, request: Request<v1::WatchVerificationRequest>) -> Answer<Answers> {
+        let call = Call::of(&request, Method::Watch)?;
+        let limits = Limits::of(&request);
+        let name = convert::name(request.into_inner().verification).map_err(errors::malformed)?;
+        let place = self.watches.place().ok_or_else(|| errors::too_many_watches(&call))?;
+        let (watch, caller) = (Arc::clone(&self.use_cases.watch), Arc::clone(&call.caller));
+        let watching = self
+            .carry_out(call.clone(), async move { watch.begin(&caller, &name).await })
+            .await?;
+        Ok(Response::new(Answers::follow(watching, place, call, limits)))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The command line as a client: a gRPC client like any other, for people and for scripts.
 
+mod changes;
 mod print;
+mod watch;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,9 +19,11 @@ use crate::cli::{CheckArgs, ClientArgs, IdArgs, StartArgs};
 use crate::environment::Environment;
 use crate::profile::Profile;
 
+pub(crate) use watch::watch;
+
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The exit code of a check whose answer is not "approved"; 2 is a wrong usage.
+/// The exit code of a check or a watch whose answer is not "approved"; 2 is a wrong usage.
 const NOT_APPROVED: u8 = 3;
 
 /// Why a command could not be carried out.

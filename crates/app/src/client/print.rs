@@ -22,8 +22,10 @@ macro_rules! say {
     }};
 }
 
+pub(super) use say;
+
 /// A moment as the protocol writes it.
-type Moment = prost_types::Timestamp;
+pub(super) type Moment = prost_types::Timestamp;
 
 /// Prints the answer to a start.
 pub(super) fn started(answer: &StartVerificationResponse, command: &str, as_json: bool) -> ExitCode {
@@ -162,14 +164,7 @@ fn table(it: &Verification) {
     let row = |name: &str, value: String| say!("  {name:<10}{value}");
     row("id", it.id.clone());
     row("for", format!("{} / {}", it.app, it.purpose));
-    row(
-        "state",
-        format!(
-            "{}{}",
-            words(it.state().as_str_name(), "VERIFICATION_STATE_"),
-            because(it)
-        ),
-    );
+    row("state", state(it));
     if let Some(expires) = it.expire_time.as_ref().filter(|_| it.end_time.is_none()) {
         row("expires", local(expires));
     }
@@ -186,11 +181,17 @@ fn table(it: &Verification) {
 }
 
 fn message(it: &Delivery) -> String {
-    let mut text = format!(
-        "{} in {}",
-        words(it.state().as_str_name(), "DELIVERY_STATE_"),
-        it.language
-    );
+    format!("{} in {}{}", delivery_state(it), it.language, aside(it))
+}
+
+/// How far a message got, in words.
+pub(super) fn delivery_state(it: &Delivery) -> String {
+    words(it.state().as_str_name(), "DELIVERY_STATE_")
+}
+
+/// What there is to say of a message beside its state: the reason, the next attempt, and what Meta said.
+pub(super) fn aside(it: &Delivery) -> String {
+    let mut text = String::new();
     if it.reason != 0 {
         text = format!("{text}, {}", words(it.reason().as_str_name(), "DELIVERY_REASON_"));
     }
@@ -203,11 +204,13 @@ fn message(it: &Delivery) -> String {
     text
 }
 
-fn because(it: &Verification) -> String {
+/// How far a verification got and why it ended, in words.
+pub(super) fn state(it: &Verification) -> String {
+    let state = words(it.state().as_str_name(), "VERIFICATION_STATE_");
     if it.reason == 0 {
-        String::new()
+        state
     } else {
-        format!(", {}", reason(it.reason()))
+        format!("{state}, {}", reason(it.reason()))
     }
 }
 
@@ -227,7 +230,8 @@ fn allowance(it: Option<&Allowance>) -> String {
     }
 }
 
-fn to_json(it: &Verification) -> Value {
+/// A verification for programs.
+pub(super) fn to_json(it: &Verification) -> Value {
     let allowance = |it: Option<&Allowance>| {
         it.map(|it| json!({ "allowed": it.allowed, "next_time": it.next_time.as_ref().map(instant), "rule": it.rule }))
     };
@@ -282,7 +286,7 @@ fn words(name: &str, prefix: &str) -> String {
     bare(name, prefix).to_ascii_lowercase().replace('_', " ")
 }
 
-fn guesses(count: i32) -> String {
+pub(super) fn guesses(count: i32) -> String {
     if count == 1 {
         "1 guess".to_owned()
     } else {
@@ -290,7 +294,7 @@ fn guesses(count: i32) -> String {
     }
 }
 
-fn moment(it: &Moment) -> Timestamp {
+pub(super) fn moment(it: &Moment) -> Timestamp {
     Timestamp::new(it.seconds, it.nanos).unwrap_or_default()
 }
 
@@ -303,12 +307,17 @@ fn instant(it: &Moment) -> String {
 fn local(it: &Moment) -> String {
     let then = moment(it);
     let seconds = then.as_second() - now().as_second();
-    let clock = then.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string();
+    let clock = clock(then);
     match seconds {
         1.. => format!("{clock}, in {}", span(seconds)),
         -1..=0 => format!("{clock}, just now"),
         _ => format!("{clock}, {} ago", span(-seconds)),
     }
+}
+
+/// A moment for people, in their time zone, as a clock shows it.
+pub(super) fn clock(it: Timestamp) -> String {
+    it.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
 }
 
 fn span(seconds: i64) -> String {
@@ -319,7 +328,7 @@ fn span(seconds: i64) -> String {
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     use countersign_domain::ports::Clock;
     let millis = crate::system::SystemClock.now().unix_millis();
     i64::try_from(millis)

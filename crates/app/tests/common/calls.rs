@@ -1,7 +1,8 @@
 //! gRPC calls, short enough to be read in a test.
 
 use countersign_grpc::{Client, v1};
-use tonic::{Code, Status};
+use countersign_testkit::wait::soon;
+use tonic::{Code, Status, Streaming};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// Asks a number, as `app`, to sign in.
@@ -57,6 +58,20 @@ pub(crate) async fn get(client: &Client, id: &str) -> v1::Verification {
     };
     let answer = client.clone().get_verification(request).await.unwrap();
     answer.into_inner().verification.unwrap()
+}
+
+/// Watches a verification.
+pub(crate) async fn watch(client: &Client, id: &str) -> Streaming<v1::WatchVerificationResponse> {
+    let request = v1::WatchVerificationRequest {
+        verification: Some(by_id(id)),
+    };
+    client.clone().watch_verification(request).await.unwrap().into_inner()
+}
+
+/// The next state a watch tells, which has to come.
+pub(crate) async fn next(watch: &mut Streaming<v1::WatchVerificationResponse>) -> v1::Verification {
+    let next = soon("the next state", watch.message()).await;
+    next.unwrap().expect("the watch goes on").verification.unwrap()
 }
 
 /// Demands a refusal with a code and a stable reason, and hands its details back.

@@ -1,4 +1,5 @@
-//! A door in front of the stand-in for Meta: nobody answers at it while it is shut, and answers can be held back.
+//! A door in front of a server, such as the stand-in for Meta: nobody answers at it while it is shut, answers can be
+//! held back, and connections cut.
 
 use std::net::SocketAddr;
 
@@ -11,6 +12,7 @@ pub(crate) struct Gate {
     socket: Option<TcpSocket>,
     address: SocketAddr,
     held: watch::Sender<bool>,
+    cut: watch::Sender<()>,
 }
 
 impl Gate {
@@ -22,6 +24,7 @@ impl Gate {
             address: socket.local_addr().unwrap(),
             socket: Some(socket),
             held: watch::Sender::new(false),
+            cut: watch::Sender::new(()),
         }
     }
 
@@ -40,12 +43,17 @@ impl Gate {
     /// Opens the door: whoever comes is led to `target`.
     pub(crate) fn open(&mut self, target: SocketAddr) {
         let listener = self.socket.take().unwrap().listen(64).unwrap();
-        tokio::spawn(lead(listener, target, self.held.subscribe()));
+        tokio::spawn(lead(listener, target, self.held.subscribe(), self.cut.subscribe()));
     }
 
     /// Holds answers back from now on; what is asked still goes through.
     pub(crate) fn hold(&self) {
         self.held.send_replace(true);
+    }
+
+    /// Cuts every connection there is; new ones are led through as before.
+    pub(crate) fn cut(&self) {
+        self.cut.send_replace(());
     }
 
     /// Lets every answer through again.
@@ -54,9 +62,10 @@ impl Gate {
     }
 }
 
-async fn lead(listener: TcpListener, target: SocketAddr, held: watch::Receiver<bool>) {
+async fn lead(listener: TcpListener, target: SocketAddr, held: watch::Receiver<bool>, mut cut: watch::Receiver<()>) {
     while let Ok((guest, _)) = listener.accept().await {
-        let held = held.clone();
+        cut.mark_unchanged();
+        let (held, mut cut) = (held.clone(), cut.clone());
         tokio::spawn(async move {
             let Ok(host) = TcpStream::connect(target).await else {
                 return;
@@ -66,6 +75,8 @@ async fn lead(listener: TcpListener, target: SocketAddr, held: watch::Receiver<b
             tokio::select! {
                 () = carry(asks, asked, None) => {}
                 () = carry(answered, answers, Some(held)) => {}
+                // An error means that the test is over.
+                _ = cut.changed() => {}
             }
         });
     }

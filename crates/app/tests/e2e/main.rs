@@ -12,3 +12,4 @@ mod ending;
 mod printed;
 mod refusals;
 mod walk;
+mod watch;

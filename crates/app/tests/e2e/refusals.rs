@@ -116,6 +116,7 @@ async fn without_a_service_every_command_says_how_to_get_one() {
         &["check", id, "123456"],
         &["get", id],
         &["cancel", id],
+        &["watch", id],
     ] {
         let ended = run(countersign(state.path()).args(args)).await;
         assert_refused(&ended, "start one with `countersign dev`, or name one with --server");

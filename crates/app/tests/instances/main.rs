@@ -15,3 +15,4 @@ mod load;
 mod resends;
 mod restarts;
 mod starts;
+mod watch;

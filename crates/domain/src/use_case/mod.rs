@@ -14,6 +14,7 @@ mod records;
 mod senders;
 mod start;
 mod turns;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use get::Get;
 pub use records::Records;
 pub use senders::{Senders, StandingFault};
 pub use start::{Start, StartAnswer, StartRequest};
+pub use watch::{Watch, Watching};
 
 /// How often a decision is made again on a newer record before the caller is told it lost every race.
 pub const DECISIONS_MAX: usize = 64;
@@ -166,6 +168,8 @@ pub struct UseCases {
     pub cancel: Arc<Cancel>,
     /// Read a verification.
     pub get: Arc<Get>,
+    /// Follow a verification.
+    pub watch: Arc<Watch>,
     /// Send what is due.
     pub dispatch: Arc<Dispatch>,
     /// Apply what a webhook says.
@@ -188,6 +192,7 @@ impl UseCases {
             check: Arc::new(check),
             cancel: Arc::new(Cancel::new(&records)),
             get: Arc::new(Get::new(&records)),
+            watch: Arc::new(Watch::new(&records)),
             dispatch: Arc::new(dispatch),
             apply_delivery: Arc::new(ApplyDelivery::new(&records, &senders, ports)),
             disown: Arc::new(Disown::new(&records, ports)),

@@ -7,7 +7,9 @@ use crate::event::{Event, Settlement};
 use crate::id::{Identified, RecipientKey, VerificationId};
 use crate::limit::Charge;
 use crate::policy::Policy;
-use crate::ports::{ChangeFeed, Clock, LimitStore, Observer, RecipientStore, Replaced, Stored, Taken, Version};
+use crate::ports::{
+    ChangeFeed, ChangeHints, Clock, LimitStore, Observer, RecipientStore, Replaced, Stored, Taken, Version,
+};
 use crate::recipient::Recipient;
 use crate::time::Timestamp;
 use crate::use_case::turns::Turns;
@@ -90,6 +92,12 @@ impl Records {
     /// The record as it is in the store.
     pub(super) async fn load(&self, key: RecipientKey) -> Result<Option<Stored>, Error> {
         Ok(self.store.load(key).await?)
+    }
+
+    /// Listens for changes of a record: every write from now on is hinted at, by whichever instance, unless the hint
+    /// is lost.
+    pub(super) async fn listen(&self, key: RecipientKey) -> Result<Box<dyn ChangeHints>, Error> {
+        Ok(self.feed.subscribe(key).await?)
     }
 
     /// The recipients of a shard whose wake-up has come.

@@ -12,6 +12,7 @@ mod senders;
 mod settlement;
 mod start;
 mod throughput;
+mod watch;
 mod webhook;
 
 use std::collections::BTreeMap;

@@ -513,6 +513,20 @@ pub struct GetVerificationResponse {
     #[prost(message, optional, tag = "1")]
     pub verification: ::core::option::Option<Verification>,
 }
+/// Follows a verification.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchVerificationRequest {
+    /// Which verification. Required.
+    #[prost(message, optional, tag = "1")]
+    pub verification: ::core::option::Option<VerificationName>,
+}
+/// The verification as it is when the watch begins, and as it is after a change.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchVerificationResponse {
+    /// The whole verification.
+    #[prost(message, optional, tag = "1")]
+    pub verification: ::core::option::Option<Verification>,
+}
 /// What a start did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -630,7 +644,7 @@ pub mod verification_service_client {
     /// with the domain `countersign` and a stable `reason`. Only `UNAVAILABLE` may be repeated blindly: the store is away, or
     /// the server has more calls than it takes (`OVERLOADED`); give a `request_id` so that nothing is sent or counted twice.
     /// Every call has a deadline, the caller's or the server's 5 seconds; past it `DEADLINE_EXCEEDED`, and nothing was begun
-    /// after it.
+    /// after it. A watch has only its caller's.
     #[derive(Debug, Clone)]
     pub struct VerificationServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -846,6 +860,47 @@ pub mod verification_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Follows a verification: answers with it as it is, and again after every change, until it has ended. The last
+        /// answer before an OK end has a final state.
+        ///
+        /// Changes are told whichever instance they happen at, as a rule within milliseconds and at the latest after a few
+        /// seconds. Each answer is the newest state: what changes faster than the caller reads comes as one. The newest
+        /// verification of a recipient is settled when the watch begins; a newer one is not followed.
+        ///
+        /// Fails with `INVALID_ARGUMENT`, `NOT_FOUND` and `UNAVAILABLE` as above, and with `RESOURCE_EXHAUSTED` when the
+        /// server has as many watches as it takes. Ends with `DEADLINE_EXCEEDED` at the caller's deadline, with `UNAVAILABLE`
+        /// when the store goes away, when the connection has grown old (10 minutes by default) and when the server stops, and
+        /// with `NOT_FOUND` when the verification is no longer kept. After `UNAVAILABLE` watch again: the first answer says
+        /// what was missed.
+        pub async fn watch_verification(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchVerificationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchVerificationResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/countersign.v1.VerificationService/WatchVerification",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "countersign.v1.VerificationService",
+                        "WatchVerification",
+                    ),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -908,6 +963,34 @@ pub mod verification_service_server {
             tonic::Response<super::GetVerificationResponse>,
             tonic::Status,
         >;
+        /// Server streaming response type for the WatchVerification method.
+        type WatchVerificationStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::WatchVerificationResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Follows a verification: answers with it as it is, and again after every change, until it has ended. The last
+        /// answer before an OK end has a final state.
+        ///
+        /// Changes are told whichever instance they happen at, as a rule within milliseconds and at the latest after a few
+        /// seconds. Each answer is the newest state: what changes faster than the caller reads comes as one. The newest
+        /// verification of a recipient is settled when the watch begins; a newer one is not followed.
+        ///
+        /// Fails with `INVALID_ARGUMENT`, `NOT_FOUND` and `UNAVAILABLE` as above, and with `RESOURCE_EXHAUSTED` when the
+        /// server has as many watches as it takes. Ends with `DEADLINE_EXCEEDED` at the caller's deadline, with `UNAVAILABLE`
+        /// when the store goes away, when the connection has grown old (10 minutes by default) and when the server stops, and
+        /// with `NOT_FOUND` when the verification is no longer kept. After `UNAVAILABLE` watch again: the first answer says
+        /// what was missed.
+        async fn watch_verification(
+            &self,
+            request: tonic::Request<super::WatchVerificationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchVerificationStream>,
+            tonic::Status,
+        >;
     }
     /// Sends one-time codes to people's WhatsApp and says whether they gave them back.
     ///
@@ -915,7 +998,7 @@ pub mod verification_service_server {
     /// with the domain `countersign` and a stable `reason`. Only `UNAVAILABLE` may be repeated blindly: the store is away, or
     /// the server has more calls than it takes (`OVERLOADED`); give a `request_id` so that nothing is sent or counted twice.
     /// Every call has a deadline, the caller's or the server's 5 seconds; past it `DEADLINE_EXCEEDED`, and nothing was begun
-    /// after it.
+    /// after it. A watch has only its caller's.
     #[derive(Debug)]
     pub struct VerificationServiceServer<T> {
         inner: Arc<T>,
@@ -1184,6 +1267,57 @@ pub mod verification_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/countersign.v1.VerificationService/WatchVerification" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchVerificationSvc<T: VerificationService>(pub Arc<T>);
+                    impl<
+                        T: VerificationService,
+                    > tonic::server::ServerStreamingService<
+                        super::WatchVerificationRequest,
+                    > for WatchVerificationSvc<T> {
+                        type Response = super::WatchVerificationResponse;
+                        type ResponseStream = T::WatchVerificationStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchVerificationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as VerificationService>::watch_verification(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchVerificationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

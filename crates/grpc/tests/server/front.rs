@@ -166,4 +166,7 @@ async fn the_generated_client_and_server_speak_of_one_method_set() {
     let nothing = v1::CancelVerificationRequest::default();
     let refused = client.cancel_verification(nothing).await.unwrap_err();
     assert_refused(&refused, Code::InvalidArgument, reason::INVALID_FIELD);
+    let nothing = v1::WatchVerificationRequest::default();
+    let refused = client.watch_verification(nothing).await.unwrap_err();
+    assert_refused(&refused, Code::InvalidArgument, reason::INVALID_FIELD);
 }

@@ -1,15 +1,14 @@
 //! A server on a free port over a store that behaves as a test wants, and clients for it.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_domain::id::{RecipientKey, Shard};
 use countersign_domain::limit::{Charge, Remaining};
-use countersign_domain::ports::{
-    ChangeFeed, ChangeHints, LimitStore, RecipientStore, Replaced, StoreError, Stored, Taken, Version,
-};
+use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Replaced, StoreError, Stored, Taken, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
 use countersign_grpc::{CallerEntry, Callers, Client, ClientToken, Config, Health, Server, connect, token_sha256, v1};
@@ -22,6 +21,8 @@ use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
+
+use crate::feed::Feed;
 
 /// The token of the one caller.
 pub(crate) const TOKEN: &str = "a-token-of-more-than-16-characters";
@@ -81,6 +82,7 @@ impl Gate {
 struct MoodyStore {
     mood: Mutex<Mood>,
     kept: Mutex<Option<Stored>>,
+    loads: AtomicUsize,
 }
 
 /// What no caller may ever be told.
@@ -99,6 +101,7 @@ impl MoodyStore {
 #[async_trait]
 impl RecipientStore for MoodyStore {
     async fn load(&self, _: RecipientKey) -> Result<Option<Stored>, StoreError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
         match self.mood() {
             Mood::Fine | Mood::Contended => {}
             Mood::Away => return Err(StoreError::Unavailable(SECRET.into())),
@@ -147,6 +150,7 @@ pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     pub(crate) health: Health,
     pub(crate) house: House,
+    pub(crate) feed: Arc<Feed>,
     store: Arc<MoodyStore>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
@@ -157,8 +161,10 @@ impl Site {
         let store = Arc::new(MoodyStore {
             mood: Mutex::new(mood),
             kept: Mutex::default(),
+            loads: AtomicUsize::new(0),
         });
-        let house = House::new(store.clone(), Arc::new(NoLimits), Arc::new(NoFeed));
+        let feed = Arc::new(Feed::default());
+        let house = House::new(store.clone(), Arc::new(NoLimits), feed.clone());
         let caller = fixture::caller();
         let callers = Callers::new([CallerEntry {
             id: caller.id,
@@ -179,6 +185,7 @@ impl Site {
             address,
             health,
             house,
+            feed,
             store,
             stop: Some(stop),
             running,
@@ -192,6 +199,19 @@ impl Site {
     /// From now on the store behaves so.
     pub(crate) fn becomes(&self, mood: Mood) {
         *self.store.mood.lock().unwrap() = mood;
+    }
+
+    /// Changes what the store holds, and hints at it.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Recipient)) {
+        if let Some(stored) = self.store.kept.lock().unwrap().as_mut() {
+            change(&mut stored.recipient);
+        }
+        self.feed.publish(fixture::recipient_key());
+    }
+
+    /// How many times the store was read.
+    pub(crate) fn loads(&self) -> usize {
+        self.store.loads.load(Ordering::SeqCst)
     }
 
     /// What the store holds.
@@ -239,18 +259,6 @@ impl LimitStore for NoLimits {
 
     async fn peek(&self, _: &[Charge], _: Timestamp) -> Result<Vec<Remaining>, StoreError> {
         Ok(Vec::new())
-    }
-}
-
-/// A feed that nobody listens to.
-struct NoFeed;
-
-#[async_trait]
-impl ChangeFeed for NoFeed {
-    fn publish(&self, _: RecipientKey) {}
-
-    async fn subscribe(&self, _: RecipientKey) -> Result<Box<dyn ChangeHints>, StoreError> {
-        Err(StoreError::Unavailable("there is no feed here".into()))
     }
 }
 

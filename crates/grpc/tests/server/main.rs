@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod faults;
+mod feed;
 mod front;
 mod harness;
 mod health;
 mod limits;
 mod raw;
 mod shutdown;
+mod watch;

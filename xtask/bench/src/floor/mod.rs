@@ -11,6 +11,7 @@ use countersign_grpc::v1;
 use countersign_grpc::v1::verification_service_server::{VerificationService, VerificationServiceServer};
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use tokio::net::TcpListener;
+use tonic::codegen::BoxStream;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -98,6 +99,15 @@ impl VerificationService for Floor {
         &self,
         _: Request<v1::GetVerificationRequest>,
     ) -> Result<Response<v1::GetVerificationResponse>, Status> {
+        Err(Status::unimplemented("a floor starts and checks"))
+    }
+
+    type WatchVerificationStream = BoxStream<v1::WatchVerificationResponse>;
+
+    async fn watch_verification(
+        &self,
+        _: Request<v1::WatchVerificationRequest>,
+    ) -> Result<Response<Self::WatchVerificationStream>, Status> {
         Err(Status::unimplemented("a floor starts and checks"))
     }
 }

@@ -1,0 +1,129 @@
+//! What a person sees of a verification that goes on: a line for each change, with its time.
+
+use countersign_grpc::v1::{Allowance, Delivery, Verification};
+use jiff::Timestamp;
+
+use crate::client::print::{self, Moment, say};
+
+/// What happened, and when.
+type Line = (Timestamp, String);
+
+/// Prints what is watched, and what happened so far.
+pub(super) fn begin(it: &Verification) {
+    say!("Watching {}, {} / {}\n", it.id, it.app, it.purpose);
+    let opened = it.create_time.as_ref().map_or_else(print::now, print::moment);
+    let expires = it.expire_time.as_ref().map(clock).unwrap_or_default();
+    let mut lines = vec![(opened, format!("opened, lives until {expires}"))];
+    lines.extend(it.deliveries.iter().map(first_word));
+    if it.end_time.is_none() {
+        let now = print::now();
+        lines.push((now, format!("{} left", print::guesses(it.guesses_left))));
+        lines.extend(later(it.send.as_ref(), "resend").map(|text| (now, text)));
+        lines.extend(later(it.check.as_ref(), "guesses").map(|text| (now, text)));
+    }
+    lines.extend(end(it));
+    tell(lines);
+}
+
+/// Prints what is different.
+pub(super) fn print(before: &Verification, after: &Verification) {
+    tell(differences(before, after));
+}
+
+fn tell(mut lines: Vec<Line>) {
+    // What came as one is told in the order in which it happened.
+    lines.sort_by_key(|(at, _)| *at);
+    for (at, text) in lines {
+        say!("{}  {text}", print::clock(at));
+    }
+}
+
+fn differences(before: &Verification, after: &Verification) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for delivery in &after.deliveries {
+        match before.deliveries.iter().find(|it| it.number == delivery.number) {
+            None => lines.push(first_word(delivery)),
+            Some(known) if known != delivery => lines.push(next_word(known, delivery)),
+            Some(_) => {}
+        }
+    }
+    if let Some(end) = end(after) {
+        // What may be done next is no longer about this one.
+        lines.push(end);
+        return lines;
+    }
+    let now = print::now();
+    match after.guesses_left - before.guesses_left {
+        0 => {}
+        -1 => lines.push((now, format!("wrong guess, {} left", after.guesses_left))),
+        fewer @ ..-1 => lines.push((now, format!("{} wrong guesses, {} left", -fewer, after.guesses_left))),
+        1.. => lines.push((now, format!("{} left again", print::guesses(after.guesses_left)))),
+    }
+    let allowances = [
+        (&before.send, &after.send, "resend"),
+        (&before.check, &after.check, "guesses"),
+    ];
+    for (before, after, what) in allowances {
+        lines.extend(allowance(before.as_ref(), after.as_ref(), what).map(|text| (now, text)));
+    }
+    lines
+}
+
+/// The first line about a message.
+fn first_word(it: &Delivery) -> Line {
+    let text = format!(
+        "message {} {} in {}{}",
+        it.number,
+        print::delivery_state(it),
+        it.language,
+        print::aside(it)
+    );
+    (changed_at(it), text)
+}
+
+/// A further line about a message. What Meta said is told once.
+fn next_word(before: &Delivery, after: &Delivery) -> Line {
+    let mut news = after.clone();
+    if before.report == after.report && before.state() != after.state() {
+        news.report = None;
+    }
+    let text = format!(
+        "message {} {}{}",
+        after.number,
+        print::delivery_state(after),
+        print::aside(&news)
+    );
+    (changed_at(after), text)
+}
+
+fn changed_at(it: &Delivery) -> Timestamp {
+    it.update_time.as_ref().map_or_else(print::now, print::moment)
+}
+
+/// The last line: how it ended, and why.
+fn end(it: &Verification) -> Option<Line> {
+    let at = print::moment(it.end_time.as_ref()?);
+    Some((at, print::state(it)))
+}
+
+/// What is said when something is allowed that was not, or the other way about.
+fn allowance(before: Option<&Allowance>, after: Option<&Allowance>, what: &str) -> Option<String> {
+    if before == after {
+        return None;
+    }
+    match after {
+        Some(it) if it.allowed => Some(format!("{what} allowed now")),
+        it => later(it, what),
+    }
+}
+
+/// When something will be allowed that is not allowed now.
+fn later(it: Option<&Allowance>, what: &str) -> Option<String> {
+    let it = it?;
+    let at = it.next_time.as_ref()?;
+    Some(format!("{what} allowed from {} on ({})", clock(at), it.rule))
+}
+
+fn clock(it: &Moment) -> String {
+    print::clock(print::moment(it))
+}
