@@ -123,10 +123,13 @@ pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
     format!("sha256={digest}")
 }
 
+/// What a store holds.
+pub(crate) type Records = BTreeMap<RecipientKey, Stored>;
+
 /// Compares and swaps in a map.
 #[derive(Default)]
 pub(crate) struct TinyStore {
-    records: Mutex<BTreeMap<RecipientKey, Stored>>,
+    records: Mutex<Records>,
     pub(crate) is_down: AtomicBool,
     pub(crate) hangs: AtomicBool,
     pub(crate) loads: AtomicUsize,
@@ -136,6 +139,16 @@ pub(crate) struct TinyStore {
 }
 
 impl TinyStore {
+    /// Everything it holds.
+    pub(crate) fn records(&self) -> Records {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Holds these again, and nothing else.
+    pub(crate) fn put_back(&self, records: Records) {
+        *self.records.lock().unwrap_or_else(PoisonError::into_inner) = records;
+    }
+
     fn read(&self, key: RecipientKey) -> Option<Stored> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.get(&key).cloned()
