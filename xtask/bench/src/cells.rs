@@ -126,6 +126,9 @@ async fn measure_once(contestant: &Contestant, part: Part, clients: usize, span:
     }
     let sent_after = now().duration_since(ended).as_secs_f64();
     caller.settle(contestant.process()).await?;
+    if part == Part::Sends && contestant.callback().is_some() {
+        caller.demand_recorded().await?;
+    }
     let after = Cpu::read(contestant)?;
     let (server_cpu_us, redis_cpu_us, bench_cpu_us) = after.each_since(before, number(sample.calls));
     Ok(Figures {
@@ -150,7 +153,8 @@ pub(crate) async fn load(contestant: &Contestant, part: Part, clients: usize, sp
                 Part::Start => caller.start(client, clients).await,
                 Part::Check => caller.check(client, clients).await,
                 Part::Pairs => caller.pair(client, clients).await,
-                Part::Cost => Err("costs are no load".to_owned()),
+                Part::Sends => caller.send(client, clients).await,
+                Part::Webhooks | Part::Cost => Err("this part has a load of its own".to_owned()),
             }
         }
     };
@@ -180,6 +184,6 @@ fn figures(sample: &Sample) -> Figures {
     clippy::cast_sign_loss,
     reason = "how many to prepare is a guess; the options keep it small and positive"
 )]
-fn rounded(value: f64) -> u64 {
+pub(crate) fn rounded(value: f64) -> u64 {
     value.round() as u64
 }

@@ -19,7 +19,7 @@ use crate::proxy::{Proxy, Tally};
 use crate::redis_server::RedisServer;
 use crate::stats::{length, median, number};
 use crate::target::{Opened, idle};
-use crate::webhook;
+use crate::webhook::Post;
 
 /// Calls in flight while processor time is measured.
 const IN_FLIGHT: usize = 16;
@@ -306,7 +306,8 @@ async fn post(service: &Contestant, messages: Vec<Opened>, batch: usize, in_flig
             let Some(rest) = messages.get(at..).filter(|rest| !rest.is_empty()) else {
                 return Ok(Made::Nothing);
             };
-            webhook::delivered(&exchange, &callback, &rest[..batch.min(rest.len())]).await?;
+            let post = Post::about(&rest[..batch.min(rest.len())], "delivered")?;
+            post.hand_in(&exchange, &callback).await?;
             Ok(Made::Call)
         }
     };

@@ -23,12 +23,12 @@ impl Exchange {
     }
 
     /// Posts a JSON body and demands 200.
-    pub(crate) async fn post(&self, url: &str, header: (&str, &str), body: String) -> Outcome<()> {
+    pub(crate) async fn post(&self, url: &str, header: (&str, &str), body: impl Into<Bytes>) -> Outcome<()> {
         let request = Request::post(url)
             .header(CONTENT_TYPE, "application/json")
             .header("accept", "application/json")
             .header(header.0, header.1)
-            .body(Full::new(Bytes::from(body)))
+            .body(Full::new(body.into()))
             .map_err(|error| format!("cannot ask {url}: {error}"))?;
         let answer = self.0.request(request).await;
         let answer = answer.map_err(|error| format!("{url} did not answer: {error}"))?;

@@ -16,6 +16,7 @@ mod cost;
 mod exchange;
 mod fill;
 mod floor;
+mod intake;
 mod load;
 mod options;
 mod process;
@@ -26,7 +27,9 @@ mod run;
 mod runtime;
 mod service;
 mod sink;
+mod slow;
 mod stats;
+mod steady;
 mod table;
 mod target;
 mod webhook;
@@ -50,6 +53,7 @@ fn started(options: Options) -> Outcome<()> {
     runtime::build()?.block_on(async {
         match options.command {
             Some(Command::Floor(floor)) => floor::serve(floor).await,
+            Some(Command::WebhookFloor { checks }) => floor::serve_webhooks(checks).await,
             None => until_stopped(run::run(&options.settings)).await,
         }
     })

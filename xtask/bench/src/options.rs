@@ -32,6 +32,9 @@ pub(crate) struct Settings {
     /// How often everything is measured, each time with fresh processes; the tables show medians.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub(crate) rounds: usize,
+    /// Starts a second that go on while webhooks are measured.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(crate) starts: u32,
     /// Only these parts.
     #[arg(long, value_delimiter = ',', value_enum, value_name = "PART,…")]
     pub(crate) only: Vec<Part>,
@@ -63,6 +66,9 @@ impl Settings {
         if !(0.1..=600.0).contains(&self.seconds) || self.rounds == 0 {
             return Some("--seconds must be 0.1 to 600, and --rounds at least 1");
         }
+        if !(1..=5_000).contains(&self.starts) {
+            return Some("--starts must be 1 to 5000");
+        }
         if self.stored.is_empty() || self.clients.is_empty() || self.targets.is_empty() {
             return Some("--stored, --clients and --targets must name something");
         }
@@ -81,6 +87,10 @@ pub(crate) enum Part {
     Check,
     /// A start, its message, and the check of its code.
     Pairs,
+    /// Starts, each with its message: until Meta has it. And, on Redis, while Meta takes two seconds for an answer.
+    Sends,
+    /// Signed webhooks about messages while others are being sent.
+    Webhooks,
     /// Processor time, round trips and bytes of one call.
     Cost,
 }
@@ -102,6 +112,13 @@ pub(crate) enum Command {
     /// A server that does nothing but what physics asks for. The benchmark starts it by itself.
     #[command(hide = true)]
     Floor(FloorOptions),
+    /// A server that takes webhooks and records nothing. The benchmark starts it by itself.
+    #[command(hide = true)]
+    WebhookFloor {
+        /// Checks the signature of each.
+        #[arg(long)]
+        checks: bool,
+    },
 }
 
 /// What a floor is told.

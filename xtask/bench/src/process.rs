@@ -38,6 +38,13 @@ impl Process {
     pub(crate) fn cpu(&self) -> Outcome<Duration> {
         cpu_of(self.child.id()).map_err(|error| format!("cannot read the processor time of {}: {error}", self.name))
     }
+
+    /// The bytes of its memory that are in the machine's.
+    pub(crate) fn resident(&self) -> Outcome<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let bytes = text.ok().and_then(|text| resident(&text));
+        bytes.ok_or_else(|| format!("cannot read how much memory {} uses", self.name))
+    }
 }
 
 impl Drop for Process {
@@ -71,6 +78,13 @@ fn busy(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis(sum * 10))
 }
 
+/// `VmRSS` in a process's `status`, which counts in KiB.
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
 /// Sums `schedstat` of the threads and not `stat` of the process: nanoseconds instead of ticks of ten milliseconds.
 fn cpu_of(pid: u32) -> std::io::Result<Duration> {
     let mut sum = Duration::ZERO;
@@ -98,6 +112,13 @@ mod tests {
         assert_eq!(on_cpu("439295 12 3\n"), Some(Duration::from_nanos(439_295)));
         assert_eq!(on_cpu(""), None);
         assert_eq!(on_cpu("x 1 2"), None);
+    }
+
+    #[test]
+    fn what_is_resident_is_found_among_the_other_sizes() {
+        let status = "VmHWM:\t    9000 kB\nVmRSS:\t    8192 kB\nRssAnon:\t 1 kB\n";
+        assert_eq!(resident(status), Some(8 * 1024 * 1024));
+        assert_eq!(resident("VmHWM:\t 1 kB\n"), None);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use crate::Outcome;
 use crate::cells::{Figures, STRANGERS_MAX};
 use crate::cost::{Cost, Footprint, Idle};
 use crate::floor::Answers;
+use crate::intake::{self, IntakeCell};
 use crate::options::Part;
+use crate::slow::Slow;
 use crate::stats::median;
 use crate::table::{set, short, whole};
 
@@ -25,6 +27,10 @@ pub(crate) struct Results {
     pub(crate) answers: Option<Answers>,
     /// Every cell.
     pub(crate) cells: Vec<Cell>,
+    /// Webhooks, while starts go on.
+    pub(crate) webhooks: Vec<IntakeCell>,
+    /// Starts, while Meta is slow.
+    pub(crate) slow: Option<Slow>,
     /// What one call costs.
     pub(crate) costs: Vec<Cost>,
     /// What is done while nobody calls.
@@ -52,6 +58,8 @@ pub(crate) struct Asked {
     pub(crate) clients: Vec<usize>,
     pub(crate) seconds: f64,
     pub(crate) rounds: usize,
+    /// Starts a second beside webhooks.
+    pub(crate) starts: u32,
 }
 
 /// One cell over all rounds.
@@ -110,6 +118,8 @@ pub(crate) const fn name(part: Part) -> &'static str {
         Part::Start => "start",
         Part::Check => "check",
         Part::Pairs => "pairs",
+        Part::Sends => "sends",
+        Part::Webhooks => "webhooks",
         Part::Cost => "cost",
     }
 }
@@ -131,6 +141,12 @@ impl Results {
         }
         if self.settings.stored.len() > 1 {
             text += &self.fill_table();
+        }
+        if !self.webhooks.is_empty() {
+            text += &intake::table(&self.webhooks);
+        }
+        if let Some(slow) = &self.slow {
+            text += &slow.table();
         }
         if !self.costs.is_empty() {
             text += &self.cost_table();

@@ -11,14 +11,16 @@ use crate::arena::{self, Contestant};
 use crate::cells::measure;
 use crate::clock::wall_millis;
 use crate::cost;
+use crate::intake;
 use crate::options::{Kind, Part, Settings};
 use crate::redis_server::RedisServer;
 use crate::report::{Asked, Cell, Machine, Medians, Results, name};
 use crate::service;
+use crate::slow;
 use crate::table::whole;
 
 /// The parts that are measured in cells, in their order.
-const CELLS: [Part; 4] = [Part::Echo, Part::Start, Part::Check, Part::Pairs];
+const CELLS: [Part; 5] = [Part::Echo, Part::Start, Part::Sends, Part::Check, Part::Pairs];
 
 /// Measures what is asked for, prints it, and writes it into a file.
 pub(crate) async fn run(settings: &Settings) -> Outcome<()> {
@@ -32,15 +34,24 @@ pub(crate) async fn run(settings: &Settings) -> Outcome<()> {
             clients: settings.clients.clone(),
             seconds: settings.seconds,
             rounds: settings.rounds,
+            starts: settings.starts,
         },
         answers: None,
         cells: Vec::new(),
+        webhooks: Vec::new(),
+        slow: None,
         costs: Vec::new(),
         idle: Vec::new(),
         footprint: None,
     };
     if CELLS.iter().any(|part| settings.wants(*part)) {
         measure_cells(settings, &mut results).await?;
+    }
+    if settings.wants(Part::Webhooks) {
+        intake::measure(settings, &mut results.webhooks).await?;
+    }
+    if settings.wants(Part::Sends) && settings.targets.contains(&Kind::Redis) {
+        results.slow = Some(slow::measure(settings).await?);
     }
     if settings.wants(Part::Cost) {
         eprintln!("what one call costs");

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
+use tokio::time::sleep;
 
 use crate::Outcome;
 
@@ -50,6 +52,7 @@ struct Shelves {
     shards: Vec<Mutex<BTreeMap<u64, Slot>>>,
     count: AtomicU64,
     held: watch::Sender<bool>,
+    answer_after_ms: AtomicU64,
 }
 
 impl Sink {
@@ -62,6 +65,7 @@ impl Sink {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             count: AtomicU64::new(0),
             held: watch::Sender::new(false),
+            answer_after_ms: AtomicU64::new(0),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shelves)));
         Ok(Self {
@@ -101,6 +105,12 @@ impl Sink {
     /// Lets senders wait for their answers from now on, or no longer.
     pub(crate) fn hold(&self, held: bool) {
         self.shelves.held.send_replace(held);
+    }
+
+    /// Takes so long for every answer from now on, in whole milliseconds.
+    pub(crate) fn answer_after(&self, wait: Duration) {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.shelves.answer_after_ms.store(wait_ms, Ordering::Relaxed);
     }
 }
 
@@ -178,6 +188,10 @@ async fn answer(request: Request<Incoming>, shelves: &Shelves) -> Result<Respons
     if *shelves.held.borrow() {
         // It fails only when the sink is gone.
         let _ = shelves.held.subscribe().wait_for(|held| !held).await;
+    }
+    let wait_ms = shelves.answer_after_ms.load(Ordering::Relaxed);
+    if wait_ms > 0 {
+        sleep(Duration::from_millis(wait_ms)).await;
     }
     let (status, body) = match taken {
         Some(digits) => (

@@ -30,6 +30,9 @@ const PREPARING: usize = 64;
 /// A verification that was prepared is not used when it is older: its code lives for ten minutes.
 const STOCK_LIFE: Duration = Duration::from_secs(5 * 60);
 
+/// Verifications that are looked at after a load, at most, besides the first.
+const LOOKED_AT: usize = 500;
+
 /// The next number that nobody has used yet, over all targets.
 static NEXT_PERSON: AtomicU64 = AtomicU64::new(0);
 
@@ -49,6 +52,8 @@ pub(crate) struct Caller {
     pub(crate) sink: Sink,
     stock: Mutex<VecDeque<Opened>>,
     started: AtomicU64,
+    /// What was opened by sends and not looked at yet.
+    sent: Mutex<Vec<String>>,
 }
 
 impl Caller {
@@ -65,6 +70,7 @@ impl Caller {
             sink,
             stock: Mutex::default(),
             started: AtomicU64::new(0),
+            sent: Mutex::default(),
         }))
     }
 
@@ -111,6 +117,47 @@ impl Caller {
             .ok_or("a message did not arrive in time")?;
         self.approve(client, clients, &id, &message.code).await?;
         Ok(Made::Call)
+    }
+
+    /// Starts, and waits until the message is with Meta.
+    pub(crate) async fn send(&self, client: usize, clients: usize) -> Outcome<Made> {
+        let phone = phone();
+        let message = self.sink.expect(number_of(&phone).unwrap_or_default());
+        let answer = self.open(client, clients, &phone).await?;
+        let message = timeout(CALL_TIMEOUT, message).await;
+        message
+            .ok()
+            .and_then(Result::ok)
+            .ok_or("a message did not arrive in time")?;
+        let id = answer.verification.map(|it| it.id).unwrap_or_default();
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        Ok(Made::Call)
+    }
+
+    /// Demands that of what was sent since the last look the service has recorded that Meta took it.
+    pub(crate) async fn demand_recorded(&self) -> Outcome<()> {
+        let sent = std::mem::take(&mut *self.sent.lock().unwrap_or_else(PoisonError::into_inner));
+        self.demand_state(&sent, v1::DeliveryState::Accepted).await
+    }
+
+    /// Demands that the one message of each of these verifications is in a state. Looks at some of them, the first and
+    /// the last among them.
+    pub(crate) async fn demand_state(&self, ids: &[String], state: v1::DeliveryState) -> Outcome<()> {
+        let step = ids.len().div_ceil(LOOKED_AT).max(1);
+        for id in ids.iter().rev().step_by(step).chain(ids.first()) {
+            let name = v1::verification_name::Name::Id(id.clone());
+            let request = v1::GetVerificationRequest {
+                verification: Some(v1::VerificationName { name: Some(name) }),
+            };
+            let answer = self.client(0, 1).get_verification(request).await;
+            let answer = answer.map_err(|status| format!("get: {status}"))?.into_inner();
+            let deliveries = answer.verification.map(|it| it.deliveries).unwrap_or_default();
+            let states: Vec<_> = deliveries.iter().map(|it| it.state().as_str_name()).collect();
+            if states != [state.as_str_name()] {
+                return Err(format!("messages are {states:?} and not {}", state.as_str_name()));
+            }
+        }
+        Ok(())
     }
 
     async fn open(&self, client: usize, clients: usize, phone: &str) -> Outcome<v1::StartVerificationResponse> {

@@ -5,6 +5,7 @@
 //! the byte. Kept out: tokens, deadlines, rules, codes, digests, encryption, logs.
 
 mod start;
+mod webhooks;
 mod work;
 
 use countersign_grpc::v1;
@@ -19,6 +20,7 @@ use tonic::{Request, Response, Status};
 use crate::Outcome;
 use crate::options::FloorOptions;
 pub(crate) use start::{Answers, FloorServer};
+pub(crate) use webhooks::serve as serve_webhooks;
 use work::Work;
 
 /// What an id is filled up with behind the key, to the length of the service's.

@@ -43,22 +43,34 @@ pub(crate) struct FloorServer {
 impl FloorServer {
     /// Starts one that echoes, or one that works on the Redis at this address and hands messages to this sink.
     pub(crate) async fn start(answers: &Answers, work: Option<(&str, SocketAddr)>) -> Outcome<Self> {
-        let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
-        let said = folder.path().join("said");
-        let stdout = File::create(&said).map_err(|error| format!("cannot write a file: {error}"))?;
-        let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-        let mut command = Command::new(this);
+        let mut command = this_program()?;
         command
             .arg("floor")
             .args(["--start-answer", &HEXLOWER.encode(&answers.start.encode_to_vec())])
             .args(["--check-answer", &HEXLOWER.encode(&answers.check.encode_to_vec())])
             .args(["--reference-bytes", &answers.reference_bytes.to_string()])
-            .args(["--record-bytes", &answers.record_bytes.to_string()])
-            .stdout(stdout)
-            .stderr(Stdio::inherit());
+            .args(["--record-bytes", &answers.record_bytes.to_string()]);
         if let Some((redis, sink)) = work {
             command.args(["--redis", redis, "--sink", &sink.to_string()]);
         }
+        Self::spawn(command).await
+    }
+
+    /// Starts one that takes webhooks, and checks their signatures or nothing.
+    pub(crate) async fn webhooks(checks: bool) -> Outcome<Self> {
+        let mut command = this_program()?;
+        command.arg("webhook-floor");
+        if checks {
+            command.arg("--checks");
+        }
+        Self::spawn(command).await
+    }
+
+    async fn spawn(mut command: Command) -> Outcome<Self> {
+        let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
+        let said = folder.path().join("said");
+        let stdout = File::create(&said).map_err(|error| format!("cannot write a file: {error}"))?;
+        command.stdout(stdout).stderr(Stdio::inherit());
         let mut process = Process::start("the floor", &mut command)?;
         for _ in 0..LOOKS_MAX {
             process.demand_running()?;
@@ -74,4 +86,9 @@ impl FloorServer {
         }
         Err("the floor did not say its address in time".to_owned())
     }
+}
+
+fn this_program() -> Outcome<Command> {
+    let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    Ok(Command::new(this))
 }
