@@ -6,48 +6,29 @@
 //! all have the same company on the machine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use countersign_grpc::v1;
 use serde::Serialize;
-use tokio::task::JoinSet;
-use tokio::time::sleep_until;
 
 use crate::Outcome;
 use crate::arena::Contestant;
-use crate::cells::rounded;
 use crate::clock::now;
-use crate::exchange::Exchange;
 use crate::floor::FloorServer;
 use crate::options::Settings;
+use crate::posters::{IN_FLIGHT, Lane, Load, Posted, Posters, lanes};
 use crate::process::{Process, machine_cpu, own_cpu};
 use crate::redis_server::RedisServer;
 use crate::stats::{length, median, number, percentile};
 use crate::steady::{Started, Steady};
 use crate::table::{set, short, whole};
-use crate::target::Opened;
-use crate::webhook::Post;
 
 /// Statuses in one post.
 const SIZES: [usize; 3] = [1, 10, 100];
 /// Statuses a second when they come at a pace: what the intake has to take on two cores, at a median under 50 ms.
 const PACE: u32 = 3_000;
-/// Posts in flight: flat out, and at most at a pace.
-const IN_FLIGHT: usize = 16;
-const IN_FLIGHT_PACED: usize = 64;
-/// Statuses that are prepared for each second flat out; when they run out early, the cell is shorter.
-const STOCK: f64 = 15_000.0;
 /// Messages whose posts the floors get, again and again.
 const SPENT: u64 = 300;
-/// The words of a message's life, in their order.
-const WORDS: [&str; 3] = ["sent", "delivered", "read"];
-
-/// Posts about the same messages, in their order.
-struct Lane {
-    posts: Vec<Post>,
-    ids: Vec<String>,
-}
 
 /// Who takes webhooks.
 struct Taker<'a> {
@@ -187,37 +168,6 @@ pub(crate) fn table(cells: &[IntakeCell]) -> String {
     )
 }
 
-/// How statuses come.
-#[derive(Clone, Copy)]
-struct Load {
-    size: usize,
-    pace: Option<u32>,
-    span: Duration,
-}
-
-impl Load {
-    /// Messages that are needed, with those of the warm-up.
-    fn messages(self) -> u64 {
-        let per_second = self.pace.map_or(STOCK, f64::from);
-        let words = length(&WORDS);
-        rounded(per_second * self.span.as_secs_f64() * 1.15 / words) + 1
-    }
-
-    /// The time from one post to the next.
-    fn interval(self) -> Option<Duration> {
-        let size = u32::try_from(self.size).unwrap_or(u32::MAX);
-        self.pace.map(|pace| Duration::from_secs(1) * size / pace)
-    }
-
-    const fn in_flight(self) -> usize {
-        if self.pace.is_some() {
-            IN_FLIGHT_PACED
-        } else {
-            IN_FLIGHT
-        }
-    }
-}
-
 fn takers<'a>(service: &'a Contestant, floors: &'a [FloorServer; 2]) -> Outcome<Vec<Taker<'a>>> {
     let floor = |name, floor: &'a FloorServer| Taker {
         name,
@@ -238,20 +188,6 @@ fn takers<'a>(service: &'a Contestant, floors: &'a [FloorServer; 2]) -> Outcome<
     ])
 }
 
-fn lanes(messages: &[Opened], size: usize) -> Outcome<Vec<Lane>> {
-    let lane = |messages: &[Opened]| {
-        let posts = WORDS.iter().map(|word| Post::about(messages, word));
-        Ok(Lane {
-            posts: posts.collect::<Outcome<_>>()?,
-            ids: messages.iter().map(|it| it.id.clone()).collect(),
-        })
-    };
-    messages
-        .chunks_exact(size.min(messages.len().max(1)))
-        .map(lane)
-        .collect()
-}
-
 /// Measures one target once, from rest to rest.
 async fn once(
     service: &Contestant,
@@ -263,7 +199,7 @@ async fn once(
     service.caller.settle(service.process()).await?;
     crate::target::idle(taker.process).await?;
     let steady = Steady::begin(&service.caller, starts);
-    let posted = Posters::new(taker, load, lanes).run().await;
+    let posted = Posters::new(&taker.callback, load, lanes, taker.records).run().await;
     let started = steady.stop().await?;
     let posted = posted.map_err(|message| format!("{}, posts of {}: {message}", taker.name, load.size))?;
     if taker.records {
@@ -272,96 +208,6 @@ async fn once(
     }
     service.caller.settle(service.process()).await?;
     Ok(figures(&posted, load, started))
-}
-
-/// Posters on their way.
-struct Posters {
-    lanes: Vec<Lane>,
-    /// Lanes are posted once, or again and again.
-    once: bool,
-    load: Load,
-    callback: String,
-    exchange: Exchange,
-    next_lane: AtomicUsize,
-    next_post: AtomicU32,
-    begin: Instant,
-}
-
-/// What posters saw.
-#[derive(Default)]
-struct Posted {
-    latencies: Vec<Duration>,
-    window: Duration,
-    /// Verifications of which everything was posted.
-    finished: Vec<String>,
-}
-
-impl Posters {
-    fn new(taker: &Taker<'_>, load: Load, lanes: Vec<Lane>) -> Arc<Self> {
-        Arc::new(Self {
-            lanes,
-            once: taker.records,
-            load,
-            callback: taker.callback.clone(),
-            exchange: Exchange::new(),
-            next_lane: AtomicUsize::new(0),
-            next_post: AtomicU32::new(0),
-            begin: now(),
-        })
-    }
-
-    async fn run(self: Arc<Self>) -> Outcome<Posted> {
-        let mut running = JoinSet::new();
-        for _ in 0..self.load.in_flight() {
-            running.spawn(Arc::clone(&self).one());
-        }
-        let mut posted = Posted::default();
-        while let Some(ended) = running.join_next().await {
-            let ended = ended.map_err(|error| format!("a poster panicked: {error}"))??;
-            posted.latencies.extend(ended.latencies);
-            posted.window = posted.window.max(ended.window);
-            posted.finished.extend(ended.finished);
-        }
-        posted.latencies.sort_unstable();
-        Ok(posted)
-    }
-
-    /// Posts lane after lane until the time is over or nothing is left.
-    async fn one(self: Arc<Self>) -> Outcome<Posted> {
-        let counted_from = self.begin + self.load.span / 10;
-        let end = counted_from + self.load.span;
-        let mut posted = Posted::default();
-        loop {
-            let at = self.next_lane.fetch_add(1, Ordering::Relaxed);
-            let at = if self.once { at } else { at % self.lanes.len().max(1) };
-            let Some(lane) = self.lanes.get(at) else {
-                return Ok(posted);
-            };
-            for post in &lane.posts {
-                let asked = self.due().await;
-                if asked >= end {
-                    return Ok(posted);
-                }
-                post.hand_in(&self.exchange, &self.callback).await?;
-                let answered = now();
-                if (counted_from..end).contains(&answered) {
-                    posted.latencies.push(answered.duration_since(asked));
-                    posted.window = answered.duration_since(counted_from);
-                }
-            }
-            posted.finished.extend(lane.ids.iter().cloned());
-        }
-    }
-
-    /// Waits until the next post is due, if there is a pace; answers from when its time counts.
-    async fn due(&self) -> Instant {
-        let Some(interval) = self.load.interval() else {
-            return now();
-        };
-        let due = self.begin + interval * self.next_post.fetch_add(1, Ordering::Relaxed);
-        sleep_until(due.into()).await;
-        due
-    }
 }
 
 fn figures(posted: &Posted, load: Load, started: Started) -> IntakeFigures {
@@ -423,22 +269,4 @@ fn add(cells: &mut Vec<IntakeCell>, target: &'static str, load: Load, figures: I
         start_p99_ms: of(|it| it.start_p99_ms),
         strangers: of(|it| it.strangers),
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pace_is_kept_by_posts_of_every_size() {
-        let load = |size, pace| Load {
-            size,
-            pace,
-            span: Duration::from_secs(1),
-        };
-        assert_eq!(load(1, Some(1_000)).interval(), Some(Duration::from_millis(1)));
-        assert_eq!(load(100, Some(1_000)).interval(), Some(Duration::from_millis(100)));
-        assert_eq!(load(100, None).interval(), None);
-        assert_eq!(load(1, Some(3_000)).messages(), 1_151);
-    }
 }

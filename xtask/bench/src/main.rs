@@ -19,6 +19,7 @@ mod floor;
 mod intake;
 mod load;
 mod options;
+mod posters;
 mod process;
 mod proxy;
 mod redis_server;

@@ -199,9 +199,9 @@ impl Results {
             String::new()
         };
         format!(
-            "\nCells: medians of {rounds} rounds of {seconds} s. Sustained counts the time until the last message has \
-             arrived, too;\nµs are processor time for one call, with everything behind it; all/floor compares their sums, \
-             which a busy machine disturbs less.\n\n{}{note}",
+            "\nCells: medians of {rounds} rounds of {seconds} s. The time of a send is until Meta has its message. Sustained \
+             counts the\ntime until the last message has arrived, too; µs are processor time for one call, with everything \
+             behind it; all/floor\ncompares their sums, which a busy machine disturbs less.\n\n{}{note}",
             set(&header, 2, &rows)
         )
     }

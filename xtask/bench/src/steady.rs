@@ -1,4 +1,4 @@
-//! A steady load of starts: so many a second, whether or not those before were answered.
+//! A steady load of starts: so many a second, whether or not those before were answered, as long as not too many wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,10 @@ use crate::Outcome;
 use crate::clock::now;
 use crate::stats::{length, percentile};
 use crate::target::Caller;
+
+/// Starts in flight, at most: as many as the service takes on the connections of a caller. More are late, and their time
+/// counts from when they were due.
+const IN_FLIGHT_MAX: usize = 256;
 
 /// Starts that go on. Ends when dropped.
 pub(crate) struct Steady {
@@ -64,6 +68,11 @@ async fn run(caller: Arc<Caller>, per_second: u32, mut stopped: oneshot::Receive
             Ok::<_, String>(now().duration_since(due))
         });
         while let Some(answered) = running.try_join_next() {
+            latencies.push(answered.map_err(|error| error.to_string())??);
+        }
+        if running.len() >= IN_FLIGHT_MAX
+            && let Some(answered) = running.join_next().await
+        {
             latencies.push(answered.map_err(|error| error.to_string())??);
         }
     }
