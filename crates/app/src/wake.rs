@@ -21,14 +21,16 @@ use crate::alarm::Alarm;
 use crate::background::carry_out;
 use crate::system::{SystemClock, SystemRandom};
 
-/// Recipients that are woken at a time, and at most per shard and round.
+/// Recipients that are woken at a time.
 const WAKING_MAX: usize = 64;
+/// The fewest recipients of a shard that a round asks for.
+const SHARE_MIN: usize = 4;
 /// How long a recipient rests that could not be woken.
 const REST: Duration = Duration::from_secs(5);
 /// How long the loop waits after a round that found nothing, at first; twice as long after each further one.
-const IDLE_WAIT_FIRST: Duration = Duration::from_millis(100);
+const IDLE_WAIT_FIRST: Duration = Duration::from_millis(50);
 /// The longest such wait: how much later than its lease the work of a lost instance may be taken over.
-const IDLE_WAIT_MAX: Duration = Duration::from_secs(1);
+const IDLE_WAIT_MAX: Duration = Duration::from_millis(250);
 /// How long the loop waits when the store is away.
 const AWAY_WAIT: Duration = Duration::from_secs(1);
 
@@ -134,8 +136,10 @@ impl Rounds {
     async fn due(&mut self) -> Result<Vec<RecipientKey>, Error> {
         let first = random_below(self.shards.len());
         self.shards.rotate_left(first);
-        // Those that are passed over must not hide the others behind them.
-        let limit = WAKING_MAX + self.under_way.len() + self.resting.len();
+        // No more than this instance can begin with soon, so that the others find something too; and those that are
+        // passed over must not hide the others behind them.
+        let share = (WAKING_MAX / self.shards.len().max(1)).max(SHARE_MIN);
+        let limit = share + self.under_way.len() + self.resting.len();
         let mut asked = JoinSet::new();
         for shard in self.shards.iter().copied() {
             let dispatch = Arc::clone(&self.dispatch);

@@ -17,7 +17,7 @@ pub use budget::Restraint;
 pub use check::{CheckDecision, CheckOrder};
 pub use failure::Detour;
 pub use identity::BoundIdentity;
-pub use send::{AttemptResult, Claim, NotSendable, StatusReport};
+pub use send::{AttemptResult, Claim, Delay, NotSendable, StatusReport};
 pub use start::{StartDecision, StartOrder};
 pub use view::{Allowance, VerificationView};
 

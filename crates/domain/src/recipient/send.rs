@@ -60,6 +60,17 @@ pub enum AttemptResult {
     },
 }
 
+/// For how long no sender is free.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delay {
+    /// Until then nobody can send.
+    pub wait: Duration,
+    /// How much longer a message may wait, so that not all set out in the same moment.
+    pub spread: Duration,
+    /// What the provider said.
+    pub report: Option<ProviderReport>,
+}
+
 /// What a webhook says about one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusReport<'a> {
@@ -187,30 +198,30 @@ impl Recipient {
         moved
     }
 
-    /// Puts a claimed message off until `at`, because no sender is free before. It was not handed to anybody and costs
-    /// no try; when it would come too late then, it fails now. Returns whether the record changed.
-    pub fn postpone(
-        &mut self,
-        claim: Claim,
-        at: Timestamp,
-        report: Option<ProviderReport>,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> bool {
+    /// Puts a claimed message off, because no sender is free. It was not handed to anybody and costs no try; when it
+    /// would come too late then, it fails now. Returns whether the record changed.
+    pub fn postpone(&mut self, claim: Claim, delay: &Delay, policy: &Policy, now: Timestamp) -> bool {
         let open = self.verification(claim.serial);
         let last_useful = open.and_then(|it| it.last_useful_moment(claim.delivery, policy));
         let Some(delivery) = self.claimed(claim) else {
             return false;
         };
         delivery.tries = delivery.tries.saturating_sub(1);
-        if last_useful.is_some_and(|last| at <= last) {
-            delivery.put(DeliveryState::Due { at }, now);
-        } else {
-            delivery.report = report.or(delivery.report.take());
-            delivery.end(FailureReason::Throttled, now);
-        }
+        delivery.put_off(delay, last_useful, now);
         self.after_move(claim.serial, now);
         true
+    }
+
+    /// The same for messages that are due and claimed by nobody.
+    pub fn put_off_due(&mut self, delay: &Delay, policy: &Policy, now: Timestamp) {
+        let Some(open) = self.open_mut() else { return };
+        let (serial, last_useful) = (open.serial, open.expires_at.minus(policy.useful_life_min));
+        for delivery in &mut open.deliveries {
+            if matches!(delivery.state, DeliveryState::Due { at } if at <= now) {
+                delivery.put_off(delay, Some(last_useful), now);
+            }
+        }
+        self.after_move(serial, now);
     }
 
     /// Applies what a webhook says. Returns whether anything changed: truth only moves forward.
@@ -314,6 +325,19 @@ impl Delivery {
     fn is_claimed_by(&self, claim: Claim, send_timeout: Duration, now: Timestamp) -> bool {
         self.is_attempt(claim)
             && matches!(self.state, DeliveryState::Sending { lease_until } if lease_until >= now.plus(send_timeout))
+    }
+
+    fn put_off(&mut self, delay: &Delay, last_useful: Option<Timestamp>, now: Timestamp) {
+        let at = now.plus(delay.wait);
+        if let Some(last) = last_useful.filter(|last| at <= *last) {
+            let at = at.plus(delay.spread).min(last);
+            self.put(DeliveryState::Due { at }, now);
+            return;
+        }
+        if delay.report.is_some() {
+            self.report.clone_from(&delay.report);
+        }
+        self.end(FailureReason::Throttled, now);
     }
 
     /// The provider has it. True also for a late answer to an attempt that counted as lost: then nothing is repeated.

@@ -91,12 +91,17 @@ impl Pace {
         self.left_until = now.plus(SLICE_LIFE);
     }
 
+    /// Nobody can be asked for a slice: this instance takes one of its own, at its own pace.
+    pub fn refilled_alone(&mut self, now: Timestamp) {
+        self.refilled(now);
+        self.refill_at = now.plus(self.interval());
+    }
+
     /// The store gave no slice, and says when to ask again.
     pub fn refused(&mut self, retry_after: Option<Duration>, now: Timestamp) {
         let retry_after = retry_after.unwrap_or(SLICE_LIFE);
         if retry_after > REFUSAL_MAX {
-            self.refilled(now);
-            self.refill_at = now.plus(self.interval());
+            self.refilled_alone(now);
             return;
         }
         self.refill_at = now.plus(retry_after.max(Duration::from_millis(1)));

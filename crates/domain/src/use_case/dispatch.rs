@@ -7,17 +7,20 @@ use crate::delivery::{NextStep, ProviderReport};
 use crate::event::Event;
 use crate::id::{Identified, RecipientKey, Shard, VerificationId};
 use crate::ports::{ClaimedDelivery, Courier, Errand, Message, Messenger, Random, Stored};
-use crate::recipient::{AttemptResult, Claim, NotSendable, Recipient};
+use crate::recipient::{AttemptResult, Claim, Delay, NotSendable, Recipient};
 use crate::reference::DeliveryReference;
 use crate::sender::SenderId;
-use crate::use_case::records::Decision;
+use crate::use_case::records::{Decision, Moment};
 use crate::use_case::senders::{Choice, SenderFailure};
 use crate::use_case::{Error, Ports, Records, Senders};
 
 /// How long a claim may wait for its turn before the record is read again.
 const STALE_AFTER: Duration = Duration::from_secs(1);
-/// The longest a claimed message waits in this process for a sender; what has to wait longer goes back to the store.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest a claimed message waits in this process for its turn; what has to wait longer goes back to the store.
+/// Short, because a claim whose instance is lost counts as one that may have been sent.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// The most that is added to a rest, so that nobody waits in vain.
+const SPREAD_MAX: Duration = Duration::from_secs(5);
 /// What callers read when no instance that tried knew the app, its template or the key of the code.
 const NOT_CONFIGURED: &str = "this instance knows no such app, template or key";
 
@@ -54,7 +57,7 @@ impl ClaimedDelivery {
 pub struct Postponed {
     /// The errand.
     pub errand: Errand,
-    /// How long it waits, at most a second.
+    /// How long it waits, at most a fifth of a second.
     pub wait: Duration,
 }
 
@@ -139,6 +142,9 @@ impl Dispatch {
                 let Some(mut recipient) = recipient.filter(|_| moment.is_due) else {
                     return Ok(Decision::Keep(None));
                 };
+                if let Some(delay) = self.rest_of(&recipient, moment) {
+                    recipient.put_off_due(&delay, &moment.policy, moment.now);
+                }
                 let claim = recipient.claim_due(&moment.policy, moment.now);
                 // Without a claim the settled record itself is what has to be written, or the wake-up stays due.
                 Ok(Decision::Replace {
@@ -166,6 +172,24 @@ impl Dispatch {
         }))
     }
 
+    /// How long nobody can send for a recipient, when that is known beforehand: then nothing is claimed.
+    fn rest_of(&self, recipient: &Recipient, moment: &Moment) -> Option<Delay> {
+        let app = self.records.rulebook.apps.get(&recipient.app)?;
+        let (wait, report) = self.senders.resting(&recipient.app, app, &moment.policy, moment.now)?;
+        Some(self.rest(wait, report))
+    }
+
+    /// A rest, and up to half of it more.
+    fn rest(&self, wait: Duration, report: Option<ProviderReport>) -> Delay {
+        let most = crate::time::millis(wait / 2).min(crate::time::millis(SPREAD_MAX));
+        let millis = (u128::from(self.roll()) * u128::from(most)) >> 64;
+        Delay {
+            wait,
+            spread: Duration::from_millis(u64::try_from(millis).unwrap_or(0)),
+            report,
+        }
+    }
+
     async fn send(&self, claimed: ClaimedDelivery) -> Sent {
         let Some(claimed) = self.refreshed(claimed).await else {
             return Sent::Done;
@@ -177,11 +201,18 @@ impl Dispatch {
         };
         match sender {
             Choice::Send(sender) => self.send_from(claimed, &sender).await,
-            Choice::Wait(wait, _) if wait <= PATIENCE && self.has_time_for(&claimed, wait) => {
+            Choice::Queue(wait) if wait <= PATIENCE && self.has_time_for(&claimed, wait) => {
                 let errand = Errand::Send(Box::new(claimed));
                 Sent::Waits(Postponed { errand, wait })
             }
-            Choice::Wait(wait, report) => self.postpone(claimed, wait, report).await,
+            Choice::Queue(wait) => {
+                let delay = Delay {
+                    wait,
+                    ..Delay::default()
+                };
+                self.postpone(claimed, delay).await
+            }
+            Choice::Rest(wait, report) => self.postpone(claimed, self.rest(wait, report)).await,
             Choice::Shut(standing) => {
                 let result = AttemptResult::Failed {
                     step: NextStep::Misconfigured(standing.fault),
@@ -214,7 +245,7 @@ impl Dispatch {
                     .await
             }
             // It was there a moment ago, and the rules do not change while the process runs.
-            None => Choice::Wait(PATIENCE, None),
+            None => Choice::Queue(PATIENCE),
         }
     }
 
@@ -324,10 +355,10 @@ impl Dispatch {
     }
 
     /// Puts a message off that nobody can send soon.
-    async fn postpone(&self, claimed: ClaimedDelivery, wait: Duration, report: Option<ProviderReport>) -> Sent {
+    async fn postpone(&self, claimed: ClaimedDelivery, delay: Delay) -> Sent {
         let claim = claimed.claim;
         self.write(claimed, |recipient, policy, now| {
-            recipient.postpone(claim, now.plus(wait), report.clone(), policy, now)
+            recipient.postpone(claim, &delay, policy, now)
         })
         .await
     }

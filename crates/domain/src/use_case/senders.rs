@@ -24,8 +24,6 @@ use crate::use_case::{Error, Ports, Rulebook};
 const REST_FIRST: Duration = Duration::from_secs(1);
 /// The longest such rest.
 const REST_MAX: Duration = Duration::from_secs(60);
-/// How long nobody asks for a slice of throughput after the store failed.
-const STORE_AWAY_WAIT: Duration = Duration::from_secs(1);
 
 /// What stands in the way of an app's messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +56,10 @@ impl From<StandingFault> for Error {
 pub(super) enum Choice {
     /// This sender, now.
     Send(SenderId),
-    /// Nobody yet: in a while one of them may.
-    Wait(Duration, Option<ProviderReport>),
+    /// Nobody yet: each is at its throughput, and the message's turn comes in a while.
+    Queue(Duration),
+    /// Nobody yet: each rests, the first of them for so long, because the provider said so.
+    Rest(Duration, Option<ProviderReport>),
     /// Nobody: an operator has to act.
     Shut(StandingFault),
 }
@@ -161,7 +161,22 @@ impl Senders {
         }
         let mut known = self.known();
         let wait = candidates.first().map(|it| known.condition(it).pace.queue(now));
-        Choice::Wait(wait.unwrap_or_default(), None)
+        Choice::Queue(wait.unwrap_or_default())
+    }
+
+    /// How long every sender of `app` rests that is not shut, and what the provider said. `None` when one of them can
+    /// send, and when none ever will without an operator.
+    pub(super) fn resting(
+        &self,
+        id: &AppId,
+        app: &App,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Option<(Duration, Option<ProviderReport>)> {
+        match self.candidates(id, app, policy, 0, now) {
+            Err(Choice::Rest(wait, report)) => Some((wait, report)),
+            _ => None,
+        }
     }
 
     /// The provider took a message from that sender.
@@ -256,7 +271,7 @@ impl Senders {
         }
         let Some(chosen) = pick(&shares, roll) else {
             return Err(match resting {
-                Some((wait, report)) => Choice::Wait(wait, report),
+                Some((wait, report)) => Choice::Rest(wait, report),
                 None => Choice::Shut(shut.unwrap_or_else(|| no_sender(policy))),
             });
         };
@@ -291,7 +306,8 @@ impl Senders {
         match taken {
             Ok(Taken::All) => pace.refilled(now),
             Ok(Taken::Refused { retry_after, .. }) => pace.refused(retry_after, now),
-            Err(_) => pace.refused(Some(STORE_AWAY_WAIT), now),
+            // A claim that waits in vain counts as sent once its lease is over. So this instance keeps the pace alone.
+            Err(_) => pace.refilled_alone(now),
         }
         pace.take(now)
     }

@@ -7,6 +7,7 @@ mod disown;
 mod identity;
 mod post_order;
 mod posts;
+mod replays;
 mod send;
 mod senders;
 mod settlement;

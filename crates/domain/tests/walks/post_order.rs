@@ -30,7 +30,7 @@ impl Random for Still {
 }
 
 impl Walk {
-    fn still() -> Self {
+    pub(crate) fn still() -> Self {
         let mut walk = Self::new();
         let ports = Ports {
             random: Arc::new(Still),

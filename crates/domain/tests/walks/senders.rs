@@ -318,7 +318,8 @@ async fn while_a_probe_is_under_way_other_messages_wait_for_it() {
     });
     probe.expect("may probe");
     let second = second.expect("a probe is no fault").view.id;
-    walk.wait(5);
+    // The five seconds of the probe, and half of them again, because not all set out at once.
+    walk.wait(8);
     walk.wake().await;
     let delivery = walk.view(second).await.verification.deliveries.remove(0);
     assert_eq!((delivery.state, delivery.tries), (DeliveryState::Accepted, 1));

@@ -283,18 +283,17 @@ async fn a_message_that_would_come_too_late_is_throttled_at_once_and_never_sent(
 }
 
 #[tokio::test]
-async fn limits_that_are_away_delay_messages_and_lose_none() {
+async fn while_limits_are_away_each_instance_keeps_the_pace_alone_and_nothing_is_lost() {
     let mut city = City::new(10, 2, fixture::policy_settings());
-    city.starts(60).await;
+    city.starts(100).await;
     city.limits.is_away.store(true, Ordering::SeqCst);
-    city.runs_for(Duration::from_secs(20)).await;
-    assert_eq!(city.left_at.len(), 0);
-    let asked = city.limits.asked_in_vain.load(Ordering::SeqCst);
-    assert!((20..=50).contains(&asked), "each instance asks once a second: {asked}");
+    city.runs_for(Duration::from_secs(2)).await;
+    assert!((20..=48).contains(&city.left_at.len()), "{}", city.left_at.len());
+    assert!(city.limits.asked_in_vain.load(Ordering::SeqCst) > 0);
     city.limits.is_away.store(false, Ordering::SeqCst);
-    city.runs_for(Duration::from_secs(40)).await;
-    city.assert_all_sent_once(60).await;
-    assert!(city.busiest_second() <= 12, "{}", city.busiest_second());
+    city.runs_for(Duration::from_secs(60)).await;
+    city.assert_all_sent_once(100).await;
+    assert!(city.busiest_second() <= 2 * 12, "{}", city.busiest_second());
 }
 
 #[tokio::test]
