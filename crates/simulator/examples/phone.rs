@@ -15,7 +15,10 @@ use countersign_simulator::{Config, Simulator};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let addr: SocketAddr = std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:0").parse()?;
-    let config = Config::new(Arc::new(now_ms));
+    let config = Config {
+        magic_numbers: true,
+        ..Config::new(Arc::new(now_ms))
+    };
     let sender = config.phone_numbers[0].id.clone();
     let simulator = Simulator::bind(config, addr).await?;
     let address = simulator.local_addr();

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -16,6 +17,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::controls::Controls;
+use crate::magic;
+use crate::mischief::Mischief;
+use crate::orders::FateView;
 use crate::phone::{Message, Status, StatusChange};
 use crate::shared::Shared;
 use crate::texts::{Direction, text_in};
@@ -54,9 +59,47 @@ pub(crate) async fn read(State(shared): State<Arc<Shared>>, Path(number): Path<u
     }
 }
 
+/// `POST /api/messages/{number}/did-not-request`: the person presses the button under the message.
+pub(crate) async fn did_not_request(State(shared): State<Arc<Shared>>, Path(number): Path<u64>) -> StatusCode {
+    if Controls::new(shared).press_did_not_request(number) {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
+    }
+}
+
+/// `PUT /api/mischief`: makes trouble for everybody from now on.
+pub(crate) async fn make_mischief(
+    State(shared): State<Arc<Shared>>,
+    mischief: Result<Json<Mischief>, JsonRejection>,
+) -> Response {
+    match mischief {
+        Ok(Json(mischief)) => {
+            shared.mischief.set(Some(mischief));
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(rejection) => {
+            let problem = json!({ "error": rejection.body_text() });
+            (StatusCode::BAD_REQUEST, Json(problem)).into_response()
+        }
+    }
+}
+
+/// `DELETE /api/mischief`: makes no more trouble.
+pub(crate) async fn end_mischief(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.mischief.set(None);
+    StatusCode::NO_CONTENT
+}
+
+/// `GET /api/magic-numbers`: which phones misbehave by themselves, and whether they do.
+pub(crate) async fn magic_numbers(State(shared): State<Arc<Shared>>) -> Response {
+    let table = magic::table(shared.config.magic_numbers);
+    ([(CACHE_CONTROL, "no-store")], Json(table)).into_response()
+}
+
 /// `GET /api/status`: whether webhooks arrive.
 pub(crate) async fn status(State(shared): State<Arc<Shared>>) -> Response {
-    let (taken, given_up) = shared.webhooks();
+    let webhooks = shared.tally.read();
     // Without the query, where people keep tokens.
     let callback = shared.callback_url().map(|url| {
         let authority = url.authority().map_or("", |authority| authority.as_str());
@@ -69,8 +112,12 @@ pub(crate) async fn status(State(shared): State<Arc<Shared>>) -> Response {
     let status = json!({
         "callback": callback,
         "handshake": shared.handshake(),
-        "webhooks_taken": taken,
-        "webhooks_given_up": given_up,
+        "webhooks_taken": webhooks.taken,
+        "webhooks_given_up": webhooks.given_up,
+        "forged_taken": webhooks.forged_taken,
+        "forged_refused": webhooks.forged_refused,
+        "forged_unanswered": webhooks.forged_unanswered,
+        "mischief_done": shared.mischief.done(),
         "messages_accepted": shared.phone.accepted(),
     });
     ([(CACHE_CONTROL, "no-store")], Json(status)).into_response()
@@ -130,6 +177,10 @@ struct View<'a> {
     biz_opaque_callback_data: Option<&'a str>,
     status: Status,
     history: &'a [StatusChange],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fate: Option<FateView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    did_not_request_at_ms: Option<u64>,
     text: Words,
 }
 
@@ -158,6 +209,8 @@ impl<'a> View<'a> {
             biz_opaque_callback_data: message.reference.as_deref(),
             status: message.status(),
             history: &message.history,
+            fate: message.fate.as_deref().map(FateView::from),
+            did_not_request_at_ms: message.did_not_request_at_ms,
             text: Words::of(message),
         }
     }
@@ -193,19 +246,9 @@ mod tests {
         let mut body = events(State(Arc::clone(&shared))).await.into_body();
         // Nothing is read in between: this test's runtime has one thread and does not yield here.
         for _ in 0..1_000 {
-            shared.phone.keep(|number| Message {
-                number,
-                id: String::new(),
-                to: "+5511987654321".into(),
-                code: "482913".into(),
-                template: String::new(),
-                language: "en".into(),
-                phone_number_id: String::new(),
-                reference: None,
-                expires_in_minutes: None,
-                security_recommendation: false,
-                history: vec![],
-            });
+            shared
+                .phone
+                .keep(|number| Message::sample(number, "+5511987654321", "482913", 0));
         }
         let mut kinds = Vec::new();
         while kinds.len() < 3 {

@@ -1,11 +1,16 @@
 //! What can be wrong with a configuration, all of it said at once. Kept out: the defaults.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use hyper::Uri;
 use thiserror::Error;
 
 use crate::config::Config;
+
+/// Meta: time-to-live page, authentication templates.
+const LIFE_MIN: Duration = Duration::from_secs(30);
+const LIFE_MAX: Duration = Duration::from_secs(900);
 
 /// One thing that is wrong with a [`Config`].
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -60,6 +65,13 @@ impl Config {
                 "must have an id and a display number of digits only",
             );
         }
+        let mut throughputs = self.phone_numbers.iter().map(|number| number.throughput);
+        let possible = throughputs.all(|throughput| (1..=1_000).contains(&throughput));
+        mistakes.unless(
+            possible,
+            "phone_numbers",
+            "must have a throughput of 1 to 1000 messages a second",
+        );
         let distinct: BTreeSet<_> = self.phone_numbers.iter().map(|number| &number.id).collect();
         mistakes.unless(
             distinct.len() == self.phone_numbers.len(),
@@ -93,6 +105,10 @@ impl Config {
                 .code_expiration_minutes
                 .is_none_or(|minutes| (1..=90).contains(&minutes));
             mistakes.unless(minutes, "templates", "can promise 1 to 90 minutes in the footer");
+            let life = template
+                .message_life
+                .is_none_or(|life| (LIFE_MIN..=LIFE_MAX).contains(&life));
+            mistakes.unless(life, "templates", "can have messages live for 30 to 900 seconds");
             mistakes.unless(seen.insert(name), "templates", "holds a name twice");
         }
     }
@@ -203,12 +219,15 @@ mod tests {
             phone_numbers: vec![PhoneNumber {
                 id: "abc".into(),
                 display: "1".into(),
+                throughput: 1_001,
+                ..PhoneNumber::default()
             }],
             templates: vec![Template {
                 name: "Not A Name".into(),
                 languages: BTreeSet::from(["english".into()]),
                 code_expiration_minutes: Some(91),
                 add_security_recommendation: false,
+                message_life: Some(Duration::from_secs(901)),
             }],
             app_secret: String::new(),
             callback_url: Some("https://example.test/webhook".into()),
@@ -227,6 +246,8 @@ mod tests {
             [
                 "tokens",
                 "phone_numbers",
+                "phone_numbers",
+                "templates",
                 "templates",
                 "templates",
                 "templates",

@@ -6,7 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits::Limits;
 use crate::texts::supported_languages;
+use crate::time::VirtualClock;
 
 /// Tells the wall time in milliseconds since the Unix epoch. It stamps messages and webhooks; waiting is left to
 /// `tokio::time`.
@@ -51,8 +53,18 @@ pub struct Config {
     pub viewers_max: usize,
     /// Most connections served at once; beyond it, new ones wait. Default: 1,024.
     pub connections_max: usize,
+    /// Whether phone numbers of certain last digits misbehave by themselves; `docs/simulator.md` lists them. Default:
+    /// `false`.
+    pub magic_numbers: bool,
+    /// Which of Meta's limits hold. Default: both.
+    pub limits: Limits,
+    /// Whether webhooks tell the hash of who holds a number, as at Meta after the identity check was switched on for
+    /// the sender. Default: `true`.
+    pub identity_key_check: bool,
     /// Wall time.
     pub clock: Clock,
+    /// A clock that tests move, which takes the place of [`Config::clock`] and of real waits. Default: `None`.
+    pub virtual_clock: Option<VirtualClock>,
 }
 
 /// A sender number registered with Meta.
@@ -62,6 +74,10 @@ pub struct PhoneNumber {
     pub id: String,
     /// The number as webhooks show it, digits only.
     pub display: String,
+    /// The name people see beside it.
+    pub verified_name: String,
+    /// Messages a second it may send, 1 to 1,000. Default: 80.
+    pub throughput: u32,
 }
 
 /// An approved authentication template with a copy-code button.
@@ -75,6 +91,9 @@ pub struct Template {
     pub code_expiration_minutes: Option<u8>,
     /// Whether the body advises not to share the code.
     pub add_security_recommendation: bool,
+    /// `message_send_ttl_seconds`: a message that is not delivered within this time is dropped. 30 s to 15 min, or
+    /// `None` for 30 days. Default: 10 min.
+    pub message_life: Option<Duration>,
 }
 
 /// How long a message stays in each status. Each wait counts from the status before; `None` means that the status is
@@ -105,16 +124,14 @@ impl Config {
     pub fn new(clock: Clock) -> Self {
         Self {
             tokens: vec!["simulator-token".into()],
-            phone_numbers: vec![PhoneNumber {
-                id: "106540352242922".into(),
-                display: "15550783881".into(),
-            }],
+            phone_numbers: vec![PhoneNumber::default()],
             business_account_id: "102290129340398".into(),
             templates: vec![Template {
                 name: "verification_code".into(),
                 languages: supported_languages().map(Into::into).collect(),
                 code_expiration_minutes: Some(10),
                 add_security_recommendation: true,
+                message_life: Some(Duration::from_secs(600)),
             }],
             app_secret: "simulator-app-secret".into(),
             verify_token: Some("simulator-verify-token".into()),
@@ -128,7 +145,33 @@ impl Config {
             body_bytes_max: 65_536,
             viewers_max: 64,
             connections_max: 1_024,
+            magic_numbers: false,
+            limits: Limits::all(),
+            identity_key_check: true,
             clock,
+            virtual_clock: None,
+        }
+    }
+
+    /// The same on a clock that stands until the test moves it.
+    #[must_use]
+    pub fn with_virtual_clock(self, clock: &VirtualClock) -> Self {
+        let reader = clock.clone();
+        Self {
+            clock: Arc::new(move || reader.now_ms()),
+            virtual_clock: Some(clock.clone()),
+            ..self
+        }
+    }
+}
+
+impl Default for PhoneNumber {
+    fn default() -> Self {
+        Self {
+            id: "106540352242922".into(),
+            display: "15550783881".into(),
+            verified_name: "Countersign".into(),
+            throughput: 80,
         }
     }
 }

@@ -1,23 +1,27 @@
-//! The Graph endpoint that takes messages: who asks, faults on order, acceptance. Kept out: the rules of the message
-//! itself, which are in `validate`.
+//! The Graph endpoints: the one that takes messages, and the state of a sender number. Who asks, what is in store for
+//! the request, acceptance. Kept out: the rules of the message itself (see `validate`), and the making of answers.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
 
-use crate::controls::Fault;
+use crate::answers::{after_acceptance, before_acceptance, refusal};
+use crate::config::PhoneNumber;
+use crate::course::Course;
 use crate::journey;
+use crate::limits::Stopped;
 use crate::phone::{Message, Status, StatusChange};
-use crate::server::HangUp;
 use crate::shared::Shared;
-use crate::validate;
-use crate::wire::{GraphError, accepted, trace_id, wamid};
+use crate::validate::{self, Order};
+use crate::wire::{GraphError, accepted, wamid};
 
 /// `POST /{version}/{phone-number-id}/messages`.
 pub(crate) async fn send_message(
@@ -26,21 +30,44 @@ pub(crate) async fn send_message(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let fault = shared.take_fault();
-    match &fault {
-        Some(Fault::Answer { status, body }) => return raw(*status, body.clone()),
-        Some(Fault::Silence) => return silence(&shared).await,
-        Some(Fault::HangUp) => return HangUp::response(),
-        Some(Fault::AcceptThenSilence | Fault::AcceptThenHangUp) | None => {}
+    let body = read_body(body);
+    let digits = body.as_ref().ok().and_then(validate::recipient_of);
+    let course = Course::of(&shared, digits.as_deref());
+    let fault = course.fault.clone();
+    if let Some(answer) = before_acceptance(&shared, fault.as_ref()).await {
+        return answer;
     }
-    let answer = match accept(&shared, &version, phone_number_id, &headers, body) {
-        Ok(answer) => answer,
+    let sender = match check_caller(&shared, &version, &phone_number_id, &headers, "post") {
+        Ok(sender) => sender,
         Err(error) => return refusal(&shared, &error),
     };
-    match fault {
-        Some(Fault::AcceptThenSilence) => silence(&shared).await,
-        Some(Fault::AcceptThenHangUp) => HangUp::response(),
-        _ => answer,
+    // For an advance of the clock that comes between acceptance and the answer.
+    let _busy = shared.time.busy();
+    let answer = body.and_then(|body| accept(&shared, sender, &body, course));
+    match answer {
+        Ok(answer) => after_acceptance(&shared, fault.as_ref(), answer).await,
+        Err(error) => refusal(&shared, &error),
+    }
+}
+
+/// Query of a read.
+#[derive(Deserialize)]
+pub(crate) struct Fields {
+    fields: Option<String>,
+}
+
+/// `GET /{version}/{phone-number-id}?fields=…`.
+pub(crate) async fn sender_number(
+    State(shared): State<Arc<Shared>>,
+    Path((version, phone_number_id)): Path<(String, String)>,
+    Query(query): Query<Fields>,
+    headers: HeaderMap,
+) -> Response {
+    let node = check_caller(&shared, &version, &phone_number_id, &headers, "get")
+        .and_then(|number| shared.senders.node(number, query.fields.as_deref()));
+    match node {
+        Ok(node) => Json(node).into_response(),
+        Err(error) => refusal(&shared, &error),
     }
 }
 
@@ -49,25 +76,7 @@ pub(crate) async fn unknown_path(State(shared): State<Arc<Shared>>) -> Response 
     refusal(&shared, &GraphError::new(2_500, "Unknown path components"))
 }
 
-fn accept(
-    shared: &Arc<Shared>,
-    version: &str,
-    phone_number_id: String,
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, GraphError> {
-    if !is_version(version) {
-        return Err(GraphError::new(2_500, "Unknown path components"));
-    }
-    check_token(shared, headers)?;
-    if !shared
-        .config
-        .phone_numbers
-        .iter()
-        .any(|number| number.id == phone_number_id)
-    {
-        return Err(unknown_number());
-    }
+fn read_body(body: Result<Bytes, BytesRejection>) -> Result<Value, GraphError> {
     let body = body.map_err(|rejection| {
         let error = GraphError::new(100, "The request body could not be read.");
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -76,37 +85,89 @@ fn accept(
             error
         }
     })?;
-    let order = validate::read(&body, &shared.config.templates)?;
+    validate::parse(&body)
+}
+
+/// Whether the caller may use the number, and which it is.
+fn check_caller<'shared>(
+    shared: &'shared Shared,
+    version: &str,
+    phone_number_id: &str,
+    headers: &HeaderMap,
+    method: &str,
+) -> Result<&'shared PhoneNumber, GraphError> {
+    if !is_version(version) {
+        return Err(GraphError::new(2_500, "Unknown path components"));
+    }
+    check_token(shared, headers)?;
+    shared.sender(phone_number_id).ok_or_else(|| unknown_number(method))
+}
+
+fn accept(shared: &Arc<Shared>, sender: &PhoneNumber, body: &Value, course: Course) -> Result<Json<Value>, GraphError> {
+    let order = validate::read(body, &shared.config.templates)?;
+    if let Some(code) = shared.senders.paused_with(&sender.id) {
+        return Err(GraphError::documented(code));
+    }
     let Ok(place) = Arc::clone(&shared.in_flight).try_acquire_owned() else {
         let error = GraphError::new(130_429, "Rate limit hit");
         return Err(error.with_details("Too many messages are on their way through the simulator."));
     };
     let at_ms = shared.now_ms();
-    let (message, was_shown) = shared.phone.keep(|number| Message {
-        number,
-        id: wamid(&order.digits, number, at_ms),
-        to: format!("+{}", order.digits),
-        code: order.code,
-        template: order.template.name.clone(),
-        language: order.language,
-        phone_number_id,
-        reference: order.reference,
-        expires_in_minutes: order.template.code_expiration_minutes,
-        security_recommendation: order.template.add_security_recommendation,
-        history: vec![StatusChange {
-            status: Status::Accepted,
-            at_ms,
-        }],
-    });
+    let limits = shared.config.limits;
+    let taken = shared
+        .limits
+        .take(limits, sender.throughput, &sender.id, &order.digits, at_ms);
+    taken.map_err(|stopped| match stopped {
+        Stopped::Throughput => GraphError::documented(130_429),
+        Stopped::Pair => GraphError::documented(131_056),
+    })?;
+    let input = order.input.clone();
+    let (message, was_shown) = keep(shared, sender, order, course, at_ms);
     tracing::debug!(
         number = message.number,
         template = message.template,
         language = message.language,
         "accepted"
     );
-    let answer = Json(accepted(&order.input, &message)).into_response();
+    let held = message.fate.as_ref().is_some_and(|fate| fate.held);
+    let answer = Json(accepted(&input, &message, held));
     journey::begin(shared, message, was_shown, place);
     Ok(answer)
+}
+
+/// Puts the message on the phone.
+fn keep(
+    shared: &Shared,
+    sender: &PhoneNumber,
+    order: Order<'_>,
+    course: Course,
+    at_ms: u64,
+) -> (Arc<Message>, tokio::sync::oneshot::Receiver<()>) {
+    let fate = course.fate(shared, &order.digits, order.believed_identity.as_deref());
+    let mut history = vec![StatusChange::new(Status::Accepted, at_ms)];
+    if fate.as_ref().is_some_and(|fate| fate.held) {
+        history.push(StatusChange::new(Status::Held, at_ms));
+    }
+    let lives_until_ms = order.template.message_life.map(|life| {
+        let life_ms = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+        at_ms.saturating_add(life_ms)
+    });
+    shared.phone.keep(|number| Message {
+        number,
+        id: wamid(&order.digits, number, at_ms),
+        to: format!("+{}", order.digits),
+        code: order.code,
+        template: order.template.name.clone(),
+        language: order.language,
+        phone_number_id: sender.id.clone(),
+        reference: order.reference,
+        expires_in_minutes: order.template.code_expiration_minutes,
+        security_recommendation: order.template.add_security_recommendation,
+        lives_until_ms,
+        fate,
+        did_not_request_at_ms: None,
+        history,
+    })
 }
 
 fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<(), GraphError> {
@@ -130,32 +191,13 @@ fn is_version(segment: &str) -> bool {
     numbers.is_some_and(|(major, minor)| digits(major) && digits(minor))
 }
 
-fn unknown_number() -> GraphError {
+fn unknown_number(method: &str) -> GraphError {
     GraphError {
         subcode: Some(33),
         kind: "GraphMethodException",
         ..GraphError::new(
             100,
-            "Unsupported post request. The object does not exist or the token may not use it.",
+            &format!("Unsupported {method} request. The object does not exist or the token may not use it."),
         )
     }
-}
-
-fn refusal(shared: &Shared, error: &GraphError) -> Response {
-    tracing::debug!(code = error.code, http_status = error.http_status, "refused");
-    let trace = trace_id(shared.next_request(), shared.now_ms());
-    let status = StatusCode::from_u16(error.http_status).unwrap_or(StatusCode::BAD_REQUEST);
-    (status, Json(error.body(&trace))).into_response()
-}
-
-fn raw(status: u16, body: String) -> Response {
-    let status = StatusCode::from_u16(status).ok().filter(|status| status.as_u16() < 600);
-    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
-}
-
-/// Waits until the caller goes away, which drops this future, or the simulator ends.
-async fn silence(shared: &Shared) -> Response {
-    shared.ended().await;
-    HangUp::response()
 }

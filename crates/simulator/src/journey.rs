@@ -1,17 +1,21 @@
-//! The way of one accepted message: sent, delivered, read, each told to the callback in that order. Kept out: how a
-//! webhook is posted and what the page shows.
+//! The way of one accepted message: its fate, step by step, each told to the callback in that order. Kept out: what a
+//! fate is, how a webhook is posted and what the page shows.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::sleep;
 
+use crate::fate::{Event, Fate, LifeEnd, Step, Telling};
 use crate::phone::{Message, Status, StatusChange};
 use crate::shared::Shared;
-use crate::wire::status_webhook;
+use crate::telling::{self, Post};
+use crate::time::Busy;
 
-/// Lets a message go its way in the background, until its last status or the end of the simulator. `place` is its
+/// The code of a message whose life ended on the way.
+const UNDELIVERABLE: u32 = 131_026;
+
+/// Lets a message go its way in the background, until its last step or the end of the simulator. `place` is its
 /// place among the messages in flight.
 pub(crate) fn begin(
     shared: &Arc<Shared>,
@@ -19,16 +23,23 @@ pub(crate) fn begin(
     was_shown: oneshot::Receiver<()>,
     place: OwnedSemaphorePermit,
 ) {
+    let fate = match &message.fate {
+        Some(fate) => Arc::clone(fate),
+        None => Arc::new(Fate::usual(shared.config.pace)),
+    };
+    // Room for every step: a slow callback does not hold up the phone.
+    let (posts, due) = mpsc::channel(fate.steps.len() + 2);
+    let walk = Walk {
+        shared: Arc::clone(shared),
+        message,
+        was_shown: Some(was_shown),
+        posts,
+        kept_back: None,
+        _busy: shared.time.busy(),
+    };
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        // Room for every status: a slow callback does not hold up the phone.
-        let (changes, to_tell) = mpsc::channel(4);
-        let journey = async {
-            tokio::join!(
-                walk(&shared, &message, was_shown, changes),
-                tell(&shared, &message, to_tell)
-            )
-        };
+        let journey = async { tokio::join!(walk.through(&fate), post_in_order(&shared, due)) };
         tokio::select! {
             _ = journey => {}
             () = shared.ended() => {}
@@ -37,57 +48,140 @@ pub(crate) fn begin(
     });
 }
 
-async fn walk(
-    shared: &Shared,
-    message: &Message,
-    was_shown: oneshot::Receiver<()>,
-    changes: mpsc::Sender<StatusChange>,
-) {
-    let pace = shared.config.pace;
-    let reach = async |status| {
-        let change = StatusChange {
-            status,
-            at_ms: shared.now_ms(),
-        };
-        shared.phone.advance(message.number, change);
-        // Fails only when the teller is gone, and it goes after the walk.
-        let _ = changes.send(change).await;
-    };
-    let Some(to_sent) = pace.to_sent else { return };
-    sleep(to_sent).await;
-    reach(Status::Sent).await;
-    let Some(to_delivered) = pace.to_delivered else { return };
-    sleep(to_delivered).await;
-    reach(Status::Delivered).await;
-    if is_read(pace.to_read, was_shown).await {
-        reach(Status::Read).await;
+async fn post_in_order(shared: &Shared, mut due: mpsc::Receiver<Post>) {
+    while let Some(post) = due.recv().await {
+        post.deliver(shared).await;
     }
 }
 
-/// Waits for the page to show the message or the time to pass. Says false when neither can happen any more.
-async fn is_read(to_read: Option<Duration>, was_shown: oneshot::Receiver<()>) -> bool {
-    match to_read {
-        None => was_shown.await.is_ok(),
-        Some(to_read) => {
-            tokio::select! {
-                () = sleep(to_read) => {}
-                // A forgotten message is not shown any more, but time passes for it too.
-                Ok(()) = was_shown => {}
+struct Walk {
+    shared: Arc<Shared>,
+    message: Arc<Message>,
+    /// Used up by the first step that waits for it.
+    was_shown: Option<oneshot::Receiver<()>>,
+    posts: mpsc::Sender<Post>,
+    /// A webhook that lets the next one go first.
+    kept_back: Option<Post>,
+    _busy: Busy,
+}
+
+impl Walk {
+    async fn through(mut self, fate: &Fate) {
+        let mut is_delivered = false;
+        for step in &fate.steps {
+            let delivers = matches!(step.event, Event::Delivered | Event::Read);
+            if delivers && !is_delivered && self.outlives(step) {
+                self.end_life(fate.life_end).await;
+                break;
             }
-            true
+            if !self.wait_for(step).await {
+                break;
+            }
+            is_delivered |= delivers;
+            let post = self.take(step);
+            self.tell(post, step.told.reversed).await;
+        }
+        self.post_kept_back().await;
+    }
+
+    /// Waits until the step is due. Says false when it never will be.
+    async fn wait_for(&mut self, step: &Step) -> bool {
+        let time = &self.shared.time;
+        let was_shown = self.was_shown.take_if(|_| step.event == Event::Read);
+        match (step.after, was_shown) {
+            (None, None) => false,
+            (None, Some(was_shown)) => time.wait_for(was_shown).await.is_ok(),
+            (Some(after), None) => {
+                time.sleep(after).await;
+                true
+            }
+            (Some(after), Some(was_shown)) => {
+                tokio::select! {
+                    () = time.sleep(after) => {}
+                    // A forgotten message is not shown any more, but time passes for it too.
+                    Ok(()) = was_shown => {}
+                }
+                true
+            }
         }
     }
-}
 
-async fn tell(shared: &Shared, message: &Message, mut changes: mpsc::Receiver<StatusChange>) {
-    while let Some(change) = changes.recv().await {
-        if shared.callback_url().is_none() {
-            continue;
+    /// Lets the step happen. Returns the webhook that is due for it now.
+    fn take(&self, step: &Step) -> Option<Post> {
+        let (status, code) = match step.event {
+            Event::Sent => (Status::Sent, None),
+            Event::Delivered => (Status::Delivered, None),
+            Event::Read => (Status::Read, None),
+            Event::Failed { code } => (Status::Failed, Some(code)),
+            Event::DidNotRequest => {
+                let at_ms = self.shared.now_ms();
+                self.shared.phone.disown(self.message.number, at_ms);
+                return telling::did_not_request(&self.shared, &self.message, at_ms, step.told);
+            }
+            Event::NewIdentity => {
+                let digits = self.message.to.trim_start_matches('+');
+                self.shared.people.change_identity(digits);
+                return None;
+            }
+        };
+        self.reach(status, code, step.told)
+    }
+
+    fn reach(&self, status: Status, code: Option<u32>, told: Telling) -> Option<Post> {
+        let at_ms = self.shared.now_ms();
+        let change = StatusChange { status, at_ms, code };
+        self.shared.phone.advance(self.message.number, change);
+        telling::status(&self.shared, &self.message, change, told)
+    }
+
+    fn outlives(&self, step: &Step) -> bool {
+        let (Some(ends_ms), Some(after)) = (self.message.lives_until_ms, step.after) else {
+            return false;
+        };
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        self.shared.now_ms().saturating_add(after_ms) > ends_ms
+    }
+
+    async fn end_life(&mut self, life_end: LifeEnd) {
+        let left_ms = self
+            .message
+            .lives_until_ms
+            .map(|ends_ms| ends_ms.saturating_sub(self.shared.now_ms()));
+        self.shared
+            .time
+            .sleep(Duration::from_millis(left_ms.unwrap_or_default()))
+            .await;
+        match life_end {
+            LifeEnd::Untold => {
+                let dropped = StatusChange::new(Status::Dropped, self.shared.now_ms());
+                self.shared.phone.advance(self.message.number, dropped);
+            }
+            LifeEnd::Failed => {
+                let post = self.reach(Status::Failed, Some(UNDELIVERABLE), Telling::default());
+                self.tell(post, false).await;
+            }
         }
-        let display = shared.display_of(&message.phone_number_id);
-        let body = status_webhook(&shared.config.business_account_id, display, message, change);
-        let taken = shared.courier.post(|| shared.callback_url(), body).await;
-        shared.note_webhook(taken);
+    }
+
+    async fn tell(&mut self, post: Option<Post>, reversed: bool) {
+        let Some(post) = post else { return };
+        if reversed && self.kept_back.is_none() {
+            self.kept_back = Some(post.kept_back());
+            return;
+        }
+        self.post(post).await;
+        self.post_kept_back().await;
+    }
+
+    async fn post_kept_back(&mut self) {
+        if let Some(earlier) = self.kept_back.take() {
+            self.post(earlier.due_again(&self.shared)).await;
+        }
+    }
+
+    async fn post(&self, post: Post) {
+        // Fails only when nobody posts any more, and who posts goes after the walk.
+        let _ = self.posts.send(post).await;
     }
 }
 
@@ -120,22 +214,9 @@ mod tests {
     }
 
     fn send(shared: &Arc<Shared>) {
-        let (message, was_shown) = shared.phone.keep(|number| Message {
-            number,
-            id: String::new(),
-            to: "+5511987654321".into(),
-            code: "482913".into(),
-            template: String::new(),
-            language: "en".into(),
-            phone_number_id: String::new(),
-            reference: None,
-            expires_in_minutes: None,
-            security_recommendation: false,
-            history: vec![StatusChange {
-                status: Status::Accepted,
-                at_ms: shared.now_ms(),
-            }],
-        });
+        let at_ms = shared.now_ms();
+        let keep = |number| Message::sample(number, "+5511987654321", "482913", at_ms);
+        let (message, was_shown) = shared.phone.keep(keep);
         begin(
             shared,
             message,

@@ -2,37 +2,66 @@
 //! and a phone to look at in a browser.
 //!
 //! ```text
-//! POST /{version}/{phone-number-id}/messages ──> graph ──> validate ──> phone (what is kept, and who watches it)
-//!                                                             │            │
-//!          the service under test <── webhook <── journey <───┘            └──> page, /api/messages, /events
+//! POST /{version}/{phone-number-id}/messages ──> graph ──> course (an order, a magic number, mischief, or nothing)
+//!                                                  │
+//!                                                  ├──> validate, limits ──> phone ──> page, /api/messages, /events
+//!                                                  │                           │
+//!                                    answers <─────┘                           └──> journey (the message's fate)
+//!                                                                                        │
+//!          the service under test <────────────── webhook <────────────── telling <──────┘
 //! ```
 //!
 //! [`Simulator::bind`] takes a [`Config`] and a socket address; [`Phone`] shows what arrived, so that a test can read
-//! the code; [`Controls`] says where webhooks go and makes the endpoint fail.
+//! the code; [`Controls`] says where webhooks go and what goes wrong: a [`Fault`] on the way to the answer, a [`Fate`]
+//! after it, for the messages a [`Scenario`] names or, drawn from a seed, for all of them ([`Mischief`]). With a
+//! [`VirtualClock`] a test needs no time for any of it.
 //!
 //! Kept out: every other crate of the workspace. The wire types are written again here, so that a misreading of Meta
 //! in the client is not repeated by what the client is tested against. Codes, tokens and phones are on the page and in
 //! the JSON, which is the purpose of a phone; they are never in a log line or a `Debug` text.
 
+mod answers;
 mod api;
+mod bodies;
 mod check;
 mod config;
 mod controls;
+mod course;
+mod errors;
+mod fate;
+mod fault;
 mod graph;
 mod journey;
+mod limits;
+mod magic;
+mod mischief;
+mod orders;
 mod page;
+mod people;
 mod phone;
+mod scenario;
+mod senders;
 mod server;
 mod shared;
+mod telling;
 mod texts;
+mod time;
 mod validate;
 mod webhook;
 mod wire;
 
 pub use check::{InvalidConfig, Mistake};
 pub use config::{Clock, Config, Pace, PhoneNumber, Retries, Template};
-pub use controls::{Controls, Fault};
+pub use controls::Controls;
+pub use errors::ErrorCode;
+pub use fate::{Event, Fate, LifeEnd, Step, Telling};
+pub use fault::Fault;
+pub use limits::Limits;
+pub use mischief::{Mischief, MischiefDone, Odds};
 pub use phone::{Message, Phone, Status, StatusChange};
+pub use scenario::Scenario;
+pub use senders::Quality;
 pub use server::{BindError, Simulator};
 pub use texts::{Direction, Text, supported_languages, text_in};
-pub use webhook::{Handshake, signature};
+pub use time::VirtualClock;
+pub use webhook::{Handshake, Webhooks, signature};

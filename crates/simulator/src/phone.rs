@@ -8,16 +8,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::{broadcast, oneshot, watch};
 
+use crate::fate::Fate;
 use crate::wire::digits_of;
 
-/// What became of a message. Ordered: a later status never gives way to an earlier one.
+/// What became of a message. Ordered: a later status never gives way to an earlier one, and what arrived did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Taken by the Graph endpoint.
     Accepted,
+    /// Taken, and held for quality assessment.
+    Held,
     /// On its way; one tick.
     Sent,
+    /// Its life ended on the way, of which nothing is told.
+    Dropped,
+    /// It could not be delivered, or its life ended on the way and that is told.
+    Failed,
     /// On the phone; two ticks.
     Delivered,
     /// Seen; two blue ticks.
@@ -31,6 +38,20 @@ pub struct StatusChange {
     pub status: Status,
     /// Unix milliseconds.
     pub at_ms: u64,
+    /// Meta's code, for [`Status::Failed`] only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+}
+
+impl StatusChange {
+    /// A change without an error code.
+    pub(crate) fn new(status: Status, at_ms: u64) -> Self {
+        Self {
+            status,
+            at_ms,
+            code: None,
+        }
+    }
 }
 
 /// One message on the phone. Its `Debug` shows neither code nor phone nor id, for a `wamid` spells out the phone.
@@ -56,6 +77,12 @@ pub struct Message {
     pub expires_in_minutes: Option<u8>,
     /// Whether the body advises not to share the code.
     pub security_recommendation: bool,
+    /// When its life ends unless it is delivered, in Unix milliseconds; `None` when its life has no end.
+    pub lives_until_ms: Option<u64>,
+    /// The fate ordered or drawn for it; `None` when it goes the usual way.
+    pub fate: Option<Arc<Fate>>,
+    /// When the person last pressed "I didn't request a code", in Unix milliseconds.
+    pub did_not_request_at_ms: Option<u64>,
     /// Every status reached, in order. Never empty.
     pub history: Vec<StatusChange>,
 }
@@ -203,6 +230,16 @@ impl Phone {
         }
     }
 
+    /// Notes that the person says they did not ask for this message, and returns it. `None` when no such message is
+    /// kept.
+    pub(crate) fn disown(&self, number: u64, at_ms: u64) -> Option<Arc<Message>> {
+        let mut state = self.state();
+        let kept = state.get_mut(number)?;
+        Arc::make_mut(&mut kept.message).did_not_request_at_ms = Some(at_ms);
+        self.announce(&kept.message);
+        Some(Arc::clone(&kept.message))
+    }
+
     /// Notes that the page shows a message. Returns false when no such message is kept.
     pub(crate) fn show(&self, number: u64) -> bool {
         let mut state = self.state();
@@ -260,6 +297,29 @@ impl Message {
     }
 }
 
+#[cfg(test)]
+impl Message {
+    /// A message of the usual kind, accepted at `at_ms`.
+    pub(crate) fn sample(number: u64, to: &str, code: &str, at_ms: u64) -> Self {
+        Self {
+            number,
+            id: format!("wamid.{number}"),
+            to: to.into(),
+            code: code.into(),
+            template: "verification_code".into(),
+            language: "en_US".into(),
+            phone_number_id: "106540352242922".into(),
+            reference: None,
+            expires_in_minutes: None,
+            security_recommendation: false,
+            lives_until_ms: None,
+            fate: None,
+            did_not_request_at_ms: None,
+            history: vec![StatusChange::new(Status::Accepted, at_ms)],
+        }
+    }
+}
+
 impl fmt::Debug for Message {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -286,22 +346,7 @@ mod tests {
     use super::*;
 
     fn arrive(phone: &Phone, to: &str, code: &str) -> (Arc<Message>, oneshot::Receiver<()>) {
-        phone.keep(|number| Message {
-            number,
-            id: format!("wamid.{number}"),
-            to: to.into(),
-            code: code.into(),
-            template: "verification_code".into(),
-            language: "en_US".into(),
-            phone_number_id: "1".into(),
-            reference: None,
-            expires_in_minutes: None,
-            security_recommendation: false,
-            history: vec![StatusChange {
-                status: Status::Accepted,
-                at_ms: 0,
-            }],
-        })
+        phone.keep(|number| Message::sample(number, to, code, 0))
     }
 
     #[test]
@@ -314,13 +359,7 @@ mod tests {
         assert_eq!(codes, ["333333", "222222"]);
         assert_eq!(phone.accepted(), 3);
         assert!(!phone.show(1));
-        phone.advance(
-            1,
-            StatusChange {
-                status: Status::Sent,
-                at_ms: 1,
-            },
-        );
+        phone.advance(1, StatusChange::new(Status::Sent, 1));
     }
 
     #[test]
@@ -328,7 +367,7 @@ mod tests {
         let phone = Phone::new(2);
         arrive(&phone, "+5511987654321", "111111");
         for status in [Status::Delivered, Status::Sent, Status::Delivered] {
-            phone.advance(1, StatusChange { status, at_ms: 1 });
+            phone.advance(1, StatusChange::new(status, 1));
         }
         assert_eq!(phone.messages()[0].history.len(), 2);
         assert_eq!(phone.messages()[0].status(), Status::Delivered);

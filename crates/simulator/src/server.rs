@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use hyper::Uri;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -29,7 +29,7 @@ use crate::controls::Controls;
 use crate::phone::Phone;
 use crate::shared::Shared;
 use crate::webhook::Handshake;
-use crate::{api, graph, page};
+use crate::{api, graph, orders, page};
 
 /// A simulator that has its socket and waits to be run.
 pub struct Simulator {
@@ -170,6 +170,15 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/api/status", get(api::status))
         .route("/api/messages", get(api::messages))
         .route("/api/messages/{number}/read", post(api::read))
+        .route("/api/messages/{number}/did-not-request", post(api::did_not_request))
+        .route("/api/magic-numbers", get(api::magic_numbers))
+        .route(
+            "/api/scenarios",
+            get(orders::list).post(orders::add).delete(orders::clear),
+        )
+        .route("/api/scenarios/{number}", delete(orders::remove))
+        .route("/api/mischief", put(api::make_mischief).delete(api::end_mischief))
+        .route("/{version}/{phone_number_id}", get(graph::sender_number))
         .route("/{version}/{phone_number_id}/messages", post(graph::send_message))
         .fallback(graph::unknown_path)
         .layer(DefaultBodyLimit::max(shared.config.body_bytes_max))

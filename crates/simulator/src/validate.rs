@@ -20,6 +20,8 @@ pub(crate) struct Order<'config> {
     pub(crate) template: &'config Template,
     pub(crate) language: String,
     pub(crate) reference: Option<String>,
+    /// The identity hash the sender believes the recipient to have.
+    pub(crate) believed_identity: Option<String>,
 }
 
 /// Meta: authentication templates page.
@@ -40,16 +42,30 @@ const SUB_TYPES: [&str; 10] = [
     "voice_call",
 ];
 
+/// Parses the body of a send as far as JSON goes.
+pub(crate) fn parse(body: &[u8]) -> Result<Value, GraphError> {
+    serde_json::from_slice(body).map_err(|_| invalid("The request body must be valid JSON."))
+}
+
+/// The digits of whom a body is for, valid otherwise or not.
+pub(crate) fn recipient_of(body: &Value) -> Option<String> {
+    match &body["to"] {
+        Value::String(input) => digits_of(input),
+        Value::Number(input) => digits_of(&input.to_string()),
+        _ => None,
+    }
+}
+
 /// Reads the body of a send.
-pub(crate) fn read<'config>(body: &[u8], templates: &'config [Template]) -> Result<Order<'config>, GraphError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| invalid("The request body must be valid JSON."))?;
+pub(crate) fn read<'config>(body: &Value, templates: &'config [Template]) -> Result<Order<'config>, GraphError> {
     if !body.is_object() {
         return Err(invalid("The request body must be a JSON object."));
     }
-    read_product(&body)?;
-    let (input, digits) = read_recipient(&body)?;
-    let reference = read_reference(&body)?;
-    let (template, language) = read_template(&body, templates)?;
+    read_product(body)?;
+    let (input, digits) = read_recipient(body)?;
+    let reference = read_reference(body)?;
+    let believed_identity = read_identity(body)?;
+    let (template, language) = read_template(body, templates)?;
     let code = read_code(&body["template"]["components"])?;
     Ok(Order {
         input,
@@ -58,6 +74,7 @@ pub(crate) fn read<'config>(body: &[u8], templates: &'config [Template]) -> Resu
         template,
         language,
         reference,
+        believed_identity,
     })
 }
 
@@ -99,6 +116,14 @@ fn read_reference(body: &Value) -> Result<Option<String>, GraphError> {
             "Param biz_opaque_callback_data must be at most 512 characters long.",
         )),
         _ => Err(invalid("Param biz_opaque_callback_data must be a string.")),
+    }
+}
+
+fn read_identity(body: &Value) -> Result<Option<String>, GraphError> {
+    match &body["recipient_identity_key_hash"] {
+        Value::Null => Ok(None),
+        Value::String(hash) => Ok(Some(hash.clone())),
+        _ => Err(invalid("Param recipient_identity_key_hash must be a string.")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Signed webhooks to the service under test, and the handshake before them. Kept out: when a status is due.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use crate::config::{Config, Retries};
+use crate::time::Time;
 use crate::wire::{challenge, hex};
 
 /// How the verification handshake with the callback went (Meta: create a webhook endpoint).
@@ -44,6 +46,51 @@ pub fn signature(app_secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes()).expect("HMAC takes keys of every length");
     mac.update(body);
     format!("sha256={}", hex(&mac.finalize().into_bytes()))
+}
+
+/// How webhooks fared since the start. One that is told twice counts twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Webhooks {
+    /// Answered with 200.
+    #[serde(rename = "webhooks_taken")]
+    pub taken: u64,
+    /// Never answered with 200, however often they were tried.
+    #[serde(rename = "webhooks_given_up")]
+    pub given_up: u64,
+    /// Forged ones that the callback took, which it must not.
+    pub forged_taken: u64,
+    /// Forged ones that the callback refused.
+    pub forged_refused: u64,
+    /// Forged ones that were not answered.
+    pub forged_unanswered: u64,
+}
+
+/// Counts [`Webhooks`].
+#[derive(Default)]
+pub(crate) struct Tally(Mutex<Webhooks>);
+
+impl Tally {
+    pub(crate) fn note(&self, taken: bool) {
+        let mut webhooks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *(if taken {
+            &mut webhooks.taken
+        } else {
+            &mut webhooks.given_up
+        }) += 1;
+    }
+
+    pub(crate) fn note_forged(&self, taken: Option<bool>) {
+        let mut webhooks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *(match taken {
+            Some(true) => &mut webhooks.forged_taken,
+            Some(false) => &mut webhooks.forged_refused,
+            None => &mut webhooks.forged_unanswered,
+        }) += 1;
+    }
+
+    pub(crate) fn read(&self) -> Webhooks {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Posts webhooks.
@@ -75,8 +122,8 @@ impl Courier {
     }
 
     /// Posts `body` until the answer is 200 or the attempts are used up. `target` is asked before each attempt, for
-    /// the callback may move. Says whether the webhook was taken.
-    pub(crate) async fn post(&self, target: impl Fn() -> Option<Uri>, body: Vec<u8>) -> bool {
+    /// the callback may move. Says whether the webhook was taken. The caller holds a [`crate::time::Busy`].
+    pub(crate) async fn post(&self, time: &Time, target: impl Fn() -> Option<Uri>, body: Vec<u8>) -> bool {
         let body = Bytes::from(body);
         let signature = signature(&self.app_secret, &body);
         let mut waits = self.retries.waits();
@@ -88,10 +135,19 @@ impl Courier {
                 None => tracing::debug!("webhook not answered"),
             }
             let Some(wait) = waits.next() else { break };
-            sleep(wait).await;
+            time.sleep(wait).await;
         }
         tracing::warn!(attempts = self.retries.attempts_max, "webhook given up");
         false
+    }
+
+    /// Posts `body` once, signed with a secret that is not the app's. Says whether the callback took it, or `None`
+    /// when it did not answer.
+    pub(crate) async fn post_forged(&self, target: Uri, body: Vec<u8>) -> Option<bool> {
+        let body = Bytes::from(body);
+        let signature = signature(&format!("not {}", self.app_secret), &body);
+        let status = self.attempt(target, &body, &signature).await?;
+        Some(status.is_success())
     }
 
     /// Does Meta's handshake once.

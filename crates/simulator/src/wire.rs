@@ -1,13 +1,13 @@
-//! What goes over the wire in Meta's shapes: the answer to a send, the error envelope, the status webhook, the ids.
-//! Kept out: deciding which of them is due.
+//! What goes over the wire in Meta's shapes: the answer to a send, the error envelope, the ids. Kept out: the bodies of
+//! webhooks, and deciding what is due.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::phone::{Message, Status, StatusChange};
+use crate::errors::{ErrorCode, http_status_of};
+use crate::phone::Message;
 
 /// An error as the Graph endpoint reports it (Meta: error codes page).
 #[derive(Debug)]
@@ -31,6 +31,14 @@ impl GraphError {
             kind: "OAuthException",
             title: title.into(),
             details: None,
+        }
+    }
+
+    /// An error as Meta's table has it. A code that is not in the table is an unknown error.
+    pub(crate) fn documented(code: u32) -> Self {
+        match ErrorCode::of(code) {
+            Some(row) => Self::new(code, row.title).with_details(row.details),
+            None => Self::new(code, "An unknown error has occurred."),
         }
     }
 
@@ -69,59 +77,19 @@ impl GraphError {
     }
 }
 
-/// The HTTP status Meta's table gives a code. It tells nothing about retrying: throttles are 400 too.
-fn http_status_of(code: u32) -> u16 {
-    match code {
-        0 | 190 => 401,
-        10 | 200..=299 | 368 | 130_497 | 131_005 | 131_031 => 403,
-        132_001 => 404,
-        3 | 131_000 | 131_016 | 131_045 | 131_057 | 133_000 => 500,
-        2 | 133_004 => 503,
-        _ => 400,
-    }
-}
-
 /// The answer to an accepted send. `input` is the recipient as the sender wrote it.
-pub(crate) fn accepted(input: &str, message: &Message) -> Value {
+pub(crate) fn accepted(input: &str, message: &Message, held: bool) -> Value {
+    let wa_id = message.to.trim_start_matches('+');
+    let status = if held {
+        "held_for_quality_assessment"
+    } else {
+        "accepted"
+    };
     json!({
         "messaging_product": "whatsapp",
-        "contacts": [{ "input": input, "wa_id": digits(message) }],
-        "messages": [{ "id": message.id, "message_status": "accepted" }],
+        "contacts": [{ "input": input, "wa_id": wa_id }],
+        "messages": [{ "id": message.id, "message_status": status }],
     })
-}
-
-/// The body of a status webhook, as bytes to sign and send (Meta: messages webhook, statuses).
-pub(crate) fn status_webhook(account: &str, display: &str, message: &Message, change: StatusChange) -> Vec<u8> {
-    // Meta names the price when a message is sent and once more when it is delivered.
-    let priced = matches!(change.status, Status::Sent | Status::Delivered);
-    let status = StatusEntry {
-        id: &message.id,
-        status: change.status,
-        timestamp: (change.at_ms / 1_000).to_string(),
-        recipient_id: digits(message),
-        biz_opaque_callback_data: message.reference.as_deref(),
-        pricing: priced.then_some(Pricing {
-            billable: true,
-            model: "PMP",
-            kind: "regular",
-            category: "authentication",
-        }),
-    };
-    let envelope = json!({
-        "object": "whatsapp_business_account",
-        "entry": [{
-            "id": account,
-            "changes": [{
-                "field": "messages",
-                "value": {
-                    "messaging_product": "whatsapp",
-                    "metadata": { "display_phone_number": display, "phone_number_id": message.phone_number_id },
-                    "statuses": [status],
-                },
-            }],
-        }],
-    });
-    escaped(&envelope.to_string()).into_bytes()
 }
 
 /// A message id that looks like Meta's: a length-prefixed recipient and a random-looking key, in Base64. The recipient
@@ -140,6 +108,20 @@ pub(crate) fn wamid(digits: &str, number: u64, at_ms: u64) -> String {
 pub(crate) fn trace_id(number: u64, at_ms: u64) -> String {
     let key = fingerprint(&["trace", &number.to_string(), &at_ms.to_string()]);
     format!("A{}", URL_SAFE_NO_PAD.encode(&key[..16]))
+}
+
+/// The hash of who holds a number, which looks like Meta's: 12 characters of Base64. Another one for each change of
+/// hands.
+pub(crate) fn identity_hash(digits: &str, changes: u64) -> String {
+    let key = fingerprint(&["identity", digits, &changes.to_string()]);
+    STANDARD.encode(&key[..8])
+}
+
+/// A number that depends on nothing but these three, for choices that have to come out the same again.
+pub(crate) fn draw(seed: u64, number: u64, what: &str) -> u64 {
+    let key = fingerprint(&["draw", &seed.to_string(), &number.to_string(), what]);
+    let first = key.iter().take(8);
+    first.fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// A number that a stranger to the clock does not guess, for the handshake.
@@ -174,35 +156,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     nibbles.map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
 }
 
-#[derive(Serialize)]
-struct StatusEntry<'a> {
-    id: &'a str,
-    status: Status,
-    timestamp: String,
-    recipient_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    biz_opaque_callback_data: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pricing: Option<Pricing>,
-}
-
-#[derive(Serialize)]
-struct Pricing {
-    billable: bool,
-    #[serde(rename = "pricing_model")]
-    model: &'static str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    category: &'static str,
-}
-
-fn digits(message: &Message) -> &str {
-    message.to.trim_start_matches('+')
-}
-
 /// Writes slashes and everything beyond ASCII as escapes, as Meta does. Who parses and writes the body again before
 /// checking the signature gets other bytes, and shall notice here. Both occur only inside strings of a JSON text.
-fn escaped(json: &str) -> String {
+pub(crate) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for letter in json.chars() {
         match letter {

@@ -3,7 +3,7 @@
 "use strict";
 
 const SHOWN_MAX = 500; // Messages held by the page; the server keeps more.
-const TICKS = { accepted: "◷", sent: "✓", delivered: "✓✓", read: "✓✓" };
+const TICKS = { accepted: "◷", held: "◷", sent: "✓", delivered: "✓✓", read: "✓✓", failed: "⚠", dropped: "⚠" };
 const COPIED_MS = 1600;
 
 const $ = (id) => document.getElementById(id);
@@ -56,10 +56,12 @@ async function load() {
   }
 }
 
-// Changes may overtake the list; the longer history is the later one.
+// Changes may overtake the list; the longer history is the later one, and a button once pressed stays pressed.
 function take(message) {
   const known = messages.get(message.number);
-  if (known && known.history.length >= message.history.length) return;
+  const isLater = (one, other) =>
+    one.history.length > other.history.length || (one.did_not_request_at_ms ?? 0) > (other.did_not_request_at_ms ?? 0);
+  if (known && !isLater(message, known)) return;
   const inOrder = message.number > newest();
   messages.set(message.number, message);
   if (!inOrder && !known) {
@@ -117,7 +119,7 @@ function drawRecipients(people) {
     const item = $("recipient").content.cloneNode(true).firstElementChild;
     const button = item.querySelector("button");
     const last = theirs.at(-1);
-    const unread = theirs.filter((message) => message.status !== "read").length;
+    const unread = theirs.filter((message) => !["read", "failed", "dropped"].includes(message.status)).length;
     button.dataset.phone = phone;
     button.setAttribute("aria-current", String(phone === chosen));
     button.querySelector(".number").textContent = phone;
@@ -184,6 +186,7 @@ function newMessage(message) {
   copy.dir = text.direction;
   copy.textContent = text.copy;
   copy.addEventListener("click", () => copyFrom(copy, message.code, text.copy, text.language));
+  element.querySelector(".disown").addEventListener("click", (event) => disown(event.currentTarget, message.number));
   element.classList.toggle("new", fresh);
   return element;
 }
@@ -193,9 +196,17 @@ function update(element, message) {
   const ticks = element.querySelector(".ticks");
   ticks.textContent = TICKS[message.status] ?? "";
   ticks.setAttribute("aria-label", message.status);
+  element.querySelector(".why").textContent = whyNot(message);
+  const disowned = message.did_not_request_at_ms;
+  const button = element.querySelector(".disown");
+  button.hidden = !["delivered", "read"].includes(message.status) && !disowned;
+  button.disabled = Boolean(disowned);
+  if (disowned) button.textContent = "Told: not requested";
   const facts = [
     ["Template", `${message.template} (${message.language})`],
     ...message.history.map((change) => [capital(change.status), clock(change.at_ms, true)]),
+    ...(disowned ? [["Not requested", clock(disowned, true)]] : []),
+    ...(message.fate ? [["Fate", fateText(message.fate)]] : []),
     ["Reference", message.biz_opaque_callback_data ?? "none"],
     ["Message id", message.id],
   ].map(([name, value]) => {
@@ -208,6 +219,39 @@ function update(element, message) {
     return row;
   });
   element.querySelector(".facts").replaceChildren(...facts);
+}
+
+// Why a message is not on the phone and will not be.
+function whyNot(message) {
+  if (message.status === "held") return "held";
+  if (message.status === "dropped") return "life over";
+  return message.status === "failed" ? `failed with ${message.history.at(-1).code}` : "";
+}
+
+function fateText(fate) {
+  const steps = fate.steps.map((step) => {
+    const odd = [
+      step.times === 0 && "not told",
+      step.times > 1 && `told ${step.times} times`,
+      step.late_ms > 0 && "late",
+      step.reversed && "reversed",
+      step.batched && "batched",
+      step.without_recipient && "without recipient",
+      step.forged && "after a forged one",
+    ].filter(Boolean);
+    const name = step.event.replaceAll("_", " ") + (step.code ? ` ${step.code}` : "");
+    return odd.length > 0 ? `${name} (${odd.join(", ")})` : name;
+  });
+  return [...(fate.held ? ["held"] : []), ...steps].join(", ") || "stays accepted";
+}
+
+async function disown(button, number) {
+  button.disabled = true;
+  try {
+    await fetch(`/api/messages/${number}/did-not-request`, { method: "POST" });
+  } catch {
+    button.disabled = false;
+  }
 }
 
 function choose(phone) {
@@ -301,6 +345,35 @@ function handshakeText(handshake) {
   return handshake.replaceAll("_", " ");
 }
 
+// ---------------------------------------------------------------- Magic numbers
+
+async function loadMagic() {
+  try {
+    const table = await (await fetch("/api/magic-numbers", { cache: "no-store" })).json();
+    const country = table.example.slice(0, -8);
+    const families = [
+      { digits: "10131026", does: "the send is refused with the code in the last six digits" },
+      { digits: "20131026", does: "accepted, then failed with the code in the last six digits" },
+    ];
+    const rows = [...families, ...table.behaviors].map(({ digits, does }) => {
+      const row = document.createElement("tr");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "digits";
+      button.textContent = digits;
+      button.title = country + digits;
+      button.addEventListener("click", () => choose(country + digits));
+      row.insertCell().append(button);
+      row.insertCell().textContent = does;
+      return row;
+    });
+    $("behaviors").replaceChildren(...rows);
+    $("magic").hidden = !table.enabled;
+  } catch {
+    // The page does without: the table is in the documentation, too.
+  }
+}
+
 // ---------------------------------------------------------------- Small things
 
 function setLink(state, text) {
@@ -337,3 +410,4 @@ $("copy-command").addEventListener("click", (event) => {
 });
 draw();
 follow();
+loadMagic();

@@ -13,9 +13,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use countersign_simulator::Config;
+use countersign_simulator::{Config, Fate, Scenario, Telling};
 
-use crate::harness::{Callback, Running, config, message};
+use crate::harness::{Callback, PHONE, Running, config, message};
 
 #[tokio::test]
 async fn no_code_phone_token_or_secret_is_logged() {
@@ -41,6 +41,13 @@ async fn no_code_phone_token_or_secret_is_logged() {
     wrong["template"]["name"] = "other".into();
     simulator.send(&wrong).await;
     for _ in 0..4 {
+        callback.next().await;
+    }
+    let fate = Fate::failed(131_026, Duration::ZERO).told(Telling::forged());
+    simulator.controls.add_scenario(Scenario::to(PHONE).fate(fate));
+    simulator.send(&message("482913")).await;
+    simulator.controls.press_did_not_request(2);
+    for _ in 0..3 {
         callback.next().await;
     }
     simulator.controls.verify_callback().await;

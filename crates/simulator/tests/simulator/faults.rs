@@ -8,9 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{Running, SENDER, config, message, soon};
-
-const TOKEN: Option<&str> = Some("Bearer simulator-token");
+use crate::harness::{Running, SENDER, TOKEN, config, message, soon};
 
 #[tokio::test]
 async fn an_ordered_answer_is_given_as_often_as_ordered_and_accepts_nothing() {

@@ -16,13 +16,15 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// When the simulator of these tests lives: 2023-11-14T22:13:20.500Z.
 pub(crate) const NOW_MS: u64 = 1_700_000_000_500;
 pub(crate) const SENDER: &str = "/v26.0/106540352242922/messages";
+pub(crate) const TOKEN: Option<&str> = Some("Bearer simulator-token");
 pub(crate) const PHONE: &str = "+5511987654321";
 
 /// The defaults without their waits.
@@ -96,6 +98,82 @@ impl Running {
             .expect("an answer")
     }
 
+    /// Sends to `count` people who were not sent to before. Says how many messages were taken, and the codes of the
+    /// others.
+    pub(crate) async fn flood(&self, count: u64) -> (usize, Vec<u64>) {
+        let mut refused = Vec::new();
+        let mut taken = 0;
+        for person in 0..count {
+            let mut body = message("482913");
+            body["to"] = format!("+55119{:08}", self.phone.accepted() * 10_000 + person).into();
+            match self.send(&body).await {
+                (StatusCode::OK, _) => taken += 1,
+                (_, answer) => refused.push(answer["error"]["code"].as_u64().unwrap()),
+            }
+        }
+        (taken, refused)
+    }
+
+    /// Asks for the state of a sender number.
+    pub(crate) async fn node(
+        &self,
+        id: &str,
+        fields: Option<&str>,
+        authorization: Option<&str>,
+    ) -> (StatusCode, Value) {
+        let query = fields.map_or(String::new(), |fields| format!("?fields={fields}"));
+        let path = format!("/v26.0/{id}{query}");
+        let answer = self.request(Method::GET, &path, authorization, Bytes::new()).await;
+        let answer = answer.expect("an answer");
+        let status = answer.status();
+        let body = soon(answer.into_body().collect()).await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// A send with all of its answer: the body is `None` when it broke off.
+    pub(crate) async fn exchange(
+        &self,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Option<(StatusCode, HeaderMap, Option<String>)> {
+        let response = self.request(Method::POST, path, TOKEN, body.into()).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = soon(response.into_body().collect()).await.ok();
+        let text = body.map(|body| String::from_utf8(body.to_bytes().to_vec()).unwrap());
+        Some((status, headers, text))
+    }
+
+    /// The bytes of an answer up to the end of the connection, as head and body.
+    pub(crate) async fn raw_post(&self, path: &str, body: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            self.addr,
+            TOKEN.unwrap(),
+            body.len(),
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // A connection that was reset has said what it had to say.
+        let _ = soon(stream.read_to_end(&mut answer)).await;
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    /// Any request of the page's, with JSON in and out. The answer is null when it has no body.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let answer = self.request(method, path, None, body.into()).await.expect("an answer");
+        let status = answer.status();
+        let body = soon(answer.into_body().collect()).await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
     /// `None` when the connection closed before an answer.
     pub(crate) async fn post(
         &self,
@@ -160,7 +238,18 @@ pub(crate) struct Received {
 impl Received {
     /// The first status in the webhook.
     pub(crate) fn status(&self) -> Value {
-        self.json()["entry"][0]["changes"][0]["value"]["statuses"][0].clone()
+        self.value()["statuses"][0].clone()
+    }
+
+    /// What the webhook says.
+    pub(crate) fn value(&self) -> Value {
+        self.json()["entry"][0]["changes"][0]["value"].clone()
+    }
+
+    /// Whether it is signed with the app's secret.
+    pub(crate) fn is_genuine(&self) -> bool {
+        let signature = countersign_simulator::signature("simulator-app-secret", &self.body);
+        self.headers["x-hub-signature-256"] == signature.as_str()
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -198,6 +287,19 @@ impl Callback {
         let router = Router::new().fallback(record).with_state(script);
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, received }
+    }
+
+    /// Every webhook that has come and was not looked at yet.
+    pub(crate) fn so_far(&mut self) -> Vec<Received> {
+        std::iter::from_fn(|| self.received.try_recv().ok()).collect()
+    }
+
+    /// The first statuses of those webhooks.
+    pub(crate) fn statuses_so_far(&mut self) -> Vec<String> {
+        let statuses = self.so_far().into_iter();
+        statuses
+            .map(|webhook| webhook.status()["status"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     pub(crate) async fn next(&mut self) -> Received {

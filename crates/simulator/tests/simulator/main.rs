@@ -5,8 +5,14 @@
     reason = "a test fails by panicking, and so do the functions it calls"
 )]
 
+mod answers;
+mod clock;
+mod fates;
 mod faults;
 mod graph;
 mod harness;
+mod magic;
+mod mischief;
 mod page;
+mod scenarios;
 mod webhooks;

@@ -56,6 +56,7 @@ async fn a_webhook_has_metas_envelope() {
                         "status": "sent",
                         "timestamp": "1700000000",
                         "recipient_id": "5511987654321",
+                        "recipient_identity_key_hash": simulator.controls.identity_of(PHONE).unwrap(),
                         "pricing": {
                             "billable": true, "pricing_model": "PMP", "type": "regular", "category": "authentication",
                         },
