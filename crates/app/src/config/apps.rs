@@ -47,9 +47,14 @@ pub(super) fn read_apps(root: &mut Section, secrets: &SecretSources<'_>, mistake
         }
     }
     read.apps = Apps::new(apps);
+    let before = mistakes.0.len();
     for mistake in read.apps.mistakes() {
-        let place = if mistake.field == "senders" { "" } else { "policy." };
-        mistakes.add(&format!("apps.*.{place}{}", mistake.field), mistake.problem);
+        // What differs between the places of one sender was said there, with both of them.
+        match mistake.field {
+            "senders" if before > 0 => {}
+            "senders" => mistakes.add("apps.*.senders", mistake.problem),
+            field => mistakes.add(&format!("apps.*.policy.{field}"), mistake.problem),
+        }
     }
     read
 }
@@ -216,10 +221,13 @@ pub(super) fn read_whatsapp(mut section: Section, senders: &ReadSenders, mistake
         config.connect_timeout = connect_timeout;
     }
     section.end(mistakes);
+    let mut said = BTreeSet::new();
     for mistake in config.check().err().unwrap_or_default() {
         let path = key_of(&mistake.field, senders);
-        // An app whose secret could not be read has no sender; that was said where it is wrong.
-        if mistake.field != "senders" || mistakes.0.is_empty() {
+        // An app whose secret could not be read has no sender; that was said where it is wrong. And what several
+        // senders have of their app is one mistake.
+        if (mistake.field != "senders" || mistakes.0.is_empty()) && said.insert((path.clone(), mistake.problem.clone()))
+        {
             mistakes.add(&path, mistake.problem);
         }
     }
@@ -233,7 +241,7 @@ fn key_of(field: &str, senders: &ReadSenders) -> String {
         "auth.name" => "whatsapp.auth_header".to_owned(),
         "auth.scheme" => "whatsapp.auth_scheme".to_owned(),
         _ => match field.strip_prefix("senders.").and_then(|it| it.rsplit_once('.')) {
-            Some((id, key)) => format!("{}.{key}", senders.path_of(id).unwrap_or("apps")),
+            Some((id, key)) => senders.path_of(id, key).unwrap_or_else(|| "apps".to_owned()),
             None => format!("whatsapp.{field}"),
         },
     }

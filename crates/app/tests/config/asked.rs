@@ -9,6 +9,12 @@ use crate::common::plan::{
 };
 use crate::common::process::{Ended, countersign, run};
 
+/// The exit code of a bad configuration.
+pub(crate) const BAD: Option<i32> = Some(64);
+
+/// One mistake: what is written instead of what, and what the one line must begin with and contain.
+pub(crate) type Wrong = (&'static str, &'static str, &'static str, &'static str);
+
 /// A configuration in a folder of its own.
 pub(crate) struct Asked {
     pub(crate) folder: TempDir,
@@ -66,6 +72,24 @@ pub(crate) fn with(changes: &[(&str, &str)]) -> String {
         assert_eq!(text.matches(from).count(), 1, "{from} is not there exactly once");
         text.replace(from, to)
     })
+}
+
+/// Checks each mistake alone: it is one line.
+pub(crate) async fn assert_one_line_each(wrongs: &[Wrong]) {
+    let mut otherwise = Vec::new();
+    for (from, to, path, advice) in wrongs {
+        let ended = Asked::new(&with(&[(from, to)])).check(&[]).await;
+        let said = ended.stderr;
+        let as_wanted =
+            ended.code == BAD && said.lines().count() == 1 && said.starts_with(path) && said.contains(advice);
+        if !as_wanted {
+            otherwise.push(format!(
+                "{to:?} should say {path}… {advice}, and ended with {:?}: {said}",
+                ended.code
+            ));
+        }
+    }
+    assert!(otherwise.is_empty(), "{}", otherwise.join("\n"));
 }
 
 /// Demands that no secret of a plan is in what was written.

@@ -11,4 +11,5 @@ mod asked;
 mod mistakes;
 mod right;
 mod secrets;
+mod senders;
 mod store;

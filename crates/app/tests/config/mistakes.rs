@@ -2,13 +2,7 @@
 
 use serde_json::Value;
 
-use crate::asked::{Asked, right, with};
-
-/// The exit code of a bad configuration.
-const BAD: Option<i32> = Some(64);
-
-/// One mistake: what is written instead of what, and what the one line must begin with and contain.
-type Wrong = (&'static str, &'static str, &'static str, &'static str);
+use crate::asked::{Asked, BAD, Wrong, assert_one_line_each, right, with};
 
 /// Ten mistakes that have nothing to do with each other.
 const TEN: [Wrong; 10] = [
@@ -101,24 +95,6 @@ async fn ten_mistakes_are_ten_lines_and_exit_64() {
         .collect();
     assert_eq!((json.code, listed, json.stderr.as_str()), (BAD, lines, ""));
     assert_eq!(said["warnings"], Value::Array(Vec::new()));
-}
-
-/// Checks each mistake alone: it is one line.
-async fn assert_one_line_each(wrongs: &[Wrong]) {
-    let mut otherwise = Vec::new();
-    for (from, to, path, advice) in wrongs {
-        let ended = Asked::new(&with(&[(from, to)])).check(&[]).await;
-        let said = ended.stderr;
-        let as_wanted =
-            ended.code == BAD && said.lines().count() == 1 && said.starts_with(path) && said.contains(advice);
-        if !as_wanted {
-            otherwise.push(format!(
-                "{to:?} should say {path}… {advice}, and ended with {:?}: {said}",
-                ended.code
-            ));
-        }
-    }
-    assert!(otherwise.is_empty(), "{}", otherwise.join("\n"));
 }
 
 #[tokio::test]

@@ -52,6 +52,47 @@ async fn the_sample_is_right_once_its_secrets_are_there() {
     assert!(ended.stdout.contains("holds the sample's zeros"), "{}", ended.stdout);
 }
 
+#[tokio::test]
+async fn every_line_that_is_commented_out_in_the_sample_is_a_setting_and_right() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/countersign.toml");
+    let text = std::fs::read_to_string(sample).unwrap();
+    // A table of senders stands in the place of the one number; certificates want another address; and payment's
+    // shorter code_life wants its own numbers beside these two.
+    let not_both = [
+        "phone_number_id = \"123456789012345\"",
+        "# certificate_authorities = ",
+        "# message_life = ",
+        "# footer_minutes = ",
+    ];
+    let mut uncommented = 0;
+    let mut all = String::new();
+    for line in text.lines() {
+        if not_both.iter().any(|it| line.starts_with(it)) {
+            continue;
+        }
+        let setting = line.strip_prefix("# ").filter(|it| is_setting(it));
+        uncommented += usize::from(setting.is_some());
+        all.push_str(setting.unwrap_or(line));
+        all.push('\n');
+    }
+    assert!(uncommented >= 45, "{uncommented}");
+    let asked = Asked::new(&all);
+    for file in secret_files(&Table::try_from(all.parse::<Table>().unwrap()).unwrap().into()) {
+        let path = asked.folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "0123456789abcdef".repeat(4)).unwrap();
+    }
+    let ended = asked.check(&[]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+}
+
+/// Whether a line is `name = …` or `[table]`, and no sentence.
+fn is_setting(line: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
+    let is_table = line.starts_with('[') && line.ends_with(']');
+    is_table || line.split_once(" = ").is_some_and(|(name, _)| is_name(name))
+}
+
 /// The files every `{ file = "…" }` points to.
 fn secret_files(value: &toml::Value) -> Vec<String> {
     match value {

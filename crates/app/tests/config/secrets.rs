@@ -34,6 +34,11 @@ async fn a_secret_written_into_the_file_is_refused_and_not_repeated() {
             &format!("app_secrets = [{to}]"),
         )]);
         assert_unsaid(&list, "whatsapp.webhook.app_secrets[0]").await;
+        let sender = with(&[(
+            "[apps.shop.template]",
+            &format!("[apps.shop.senders.one]\ntoken = {to}\n[apps.shop.template]"),
+        )]);
+        assert_unsaid(&sender, "apps.shop.senders.one.token").await;
         let bare = with(&[(
             "app_secrets = [{ file = \"app_secret\" }]",
             &format!("app_secrets = {to}"),
