@@ -82,14 +82,6 @@ impl Question {
             wake_at_ms: wake_at.parse().ok(),
         })
     }
-
-    /// The recipient of whom is asked whether there is a record: only the loop asks so, of whoever is due.
-    pub(crate) fn due(&self) -> Option<Key> {
-        match &self.words[..] {
-            [exists, record] if exists == b"EXISTS" => key_of_record(record),
-            _ => None,
-        }
-    }
 }
 
 /// The recipient in `cs:{n}:r:<16>`.

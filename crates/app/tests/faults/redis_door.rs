@@ -1,7 +1,7 @@
 //! A door between one instance and Redis, that can be set to spring at a write: then nothing passes any more, either
 //! way, for as long as that process lives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -20,7 +20,7 @@ const CLAIM_SLACK_MS: u64 = 500;
 pub(crate) enum Trap {
     /// The first record of somebody, which is a start. It gets to Redis.
     Start,
-    /// A claim by the loop. It gets to Redis.
+    /// A claim of what is tried again. It gets to Redis.
     Claim,
     /// The next write about this recipient. It gets nowhere.
     Result(Key),
@@ -50,8 +50,6 @@ struct State {
     /// Connections of an earlier generation are dead: nothing passes through them ever again.
     generation: u64,
     trap: Option<(Trap, oneshot::Sender<Sprung>)>,
-    /// Who was found to be due, and was not written since.
-    due: BTreeSet<Key>,
     /// When the first record of each recipient passed, in milliseconds since the Unix epoch.
     opened: BTreeMap<Key, u64>,
 }
@@ -92,11 +90,10 @@ impl RedisDoor {
         self.state().trap = Some((trap, sprung));
     }
 
-    /// Takes the trap away, and forgets what the process before was about to do.
+    /// Takes the trap away.
     pub(crate) fn disarm(&self) {
         let mut state = self.state();
         state.trap = None;
-        state.due.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -134,17 +131,14 @@ impl RedisDoor {
 impl State {
     /// Takes the trap that springs at this question, if one does.
     fn springs(&mut self, question: &Question, lease_ms: u64) -> Option<(Trap, oneshot::Sender<Sprung>, Sprung)> {
-        if let Some(key) = question.due() {
-            self.due.insert(key);
-        }
         let swap = question.swap()?;
-        let was_due = self.due.remove(&swap.key);
         let now = wall_millis();
         if swap.is_first {
             self.opened.insert(swap.key, now);
         }
         let ahead = swap.wake_at_ms.map(|at| at.saturating_sub(now));
-        let is_claim = was_due && ahead.is_some_and(|ahead| ahead.abs_diff(lease_ms) <= CLAIM_SLACK_MS);
+        // A record that was there before and has to be looked at when a lease is over: whoever wrote it sends now.
+        let is_claim = !swap.is_first && ahead.is_some_and(|ahead| ahead.abs_diff(lease_ms) <= CLAIM_SLACK_MS);
         let springs = match self.trap.as_ref()?.0 {
             Trap::Start => swap.is_first,
             Trap::Claim => is_claim,

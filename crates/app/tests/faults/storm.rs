@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_simulator::{Fault, Pace};
+use countersign_simulator::{Fault, Mischief, Odds, Pace};
 use countersign_testkit::random::seed_or;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -35,6 +35,20 @@ const PACE: Pace = Pace {
     to_sent: Some(Duration::from_millis(200)),
     to_delivered: Some(Duration::from_millis(600)),
     to_read: Some(Duration::from_secs(2)),
+};
+/// How often, in thousandths, a message meets each kind of mischief on top of that.
+const ODDS: Odds = Odds {
+    refused: 20,
+    hung_up_before: 10,
+    hung_up_after: 10,
+    silent_after: 5,
+    half_answered: 10,
+    late: 100,
+    doubled: 100,
+    reversed: 100,
+    missing: 50,
+    forged: 50,
+    failed: 10,
 };
 /// How often Meta misbehaves once more.
 const MISCHIEF_EVERY: Duration = Duration::from_millis(400);
@@ -88,6 +102,10 @@ impl Storm {
         let mut fleet = Fleet::start(self.instances, POLICY, RULES.lease, PACE).await;
         let people = People::new(seed, Rc::clone(&fleet.lines));
         let reading = spawn_local(Rc::clone(&people).read_messages(fleet.meta.phone.clone()));
+        fleet
+            .meta
+            .controls
+            .set_mischief(Some(Mischief { seed, per_mille: ODDS }));
         let mischief = spawn_local(misbehave_on(Arc::clone(&fleet.meta), Rc::clone(&fleet.callback), seed));
         let living = spawn_local(Rc::clone(&people).live_all(self.people, self.pace));
         let kills = self.kill_on(&mut fleet, &people, seed).await;
@@ -96,6 +114,8 @@ impl Storm {
         mischief.abort();
         fleet.meta.controls.set_callback_url(&fleet.callback.borrow()).unwrap();
         fleet.meta.controls.clear_faults();
+        let done = fleet.meta.controls.mischief_done();
+        fleet.meta.controls.set_mischief(None);
         fleet.until_nobody_is_to_be_woken(SETTLED_WITHIN).await;
         reading.abort();
 
@@ -103,6 +123,11 @@ impl Storm {
         let title = format!("{} instances, {} people", self.instances, self.people);
         println!("{title}: {raged:.1?} of storm, {:.1?} in all", watch.elapsed());
         print_kills(&kills, self.redis_kills);
+        println!("  {done:?}");
+        let webhooks = fleet.meta.controls.webhooks();
+        println!("  {webhooks:?}");
+        assert!(done.messages > self.people / 2, "mischief was drawn for few messages");
+        assert_eq!(webhooks.forged_taken, 0, "a forged webhook was taken");
         evidence.print(&kills);
         evidence.judge();
         let missed = kills.iter().filter(|kill| !kill.hit).count();

@@ -23,7 +23,7 @@ use crate::use_case::{Error, Ports, Rulebook};
 /// each time after that.
 const REST_FIRST: Duration = Duration::from_secs(1);
 /// The longest such rest.
-const REST_MAX: Duration = Duration::from_secs(60);
+const REST_MAX: Duration = Duration::from_secs(15);
 
 /// What stands in the way of an app's messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
