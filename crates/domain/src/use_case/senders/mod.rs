@@ -2,7 +2,8 @@
 //!
 //! Health and quality are this instance's own: another one learns with its next message. The throughput is shared.
 
-use std::collections::BTreeMap;
+mod health;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,16 +15,11 @@ use crate::limit::{Charge, LimitKey, RuleName};
 use crate::policy::Policy;
 use crate::ports::{LimitStore, Observer, SenderDirectory, Taken};
 use crate::recipient::Detour;
-use crate::sender::{AccountId, Breaker, Pace, Quality, Sender, SenderId, pick};
+use crate::sender::{AccountId, Sender, SenderId, pick};
 use crate::template::Language;
 use crate::time::Timestamp;
+use crate::use_case::senders::health::{Fallen, Hindrance, Known};
 use crate::use_case::{Error, Ports, Rulebook};
-
-/// How long a sender rests that was told to slow down without being told for how long, the first time; twice as long
-/// each time after that.
-const REST_FIRST: Duration = Duration::from_secs(1);
-/// The longest such rest.
-const REST_MAX: Duration = Duration::from_secs(15);
 
 /// What stands in the way of an app's messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,35 +77,6 @@ pub struct Senders {
     directory: Arc<dyn SenderDirectory>,
     observer: Arc<dyn Observer>,
     known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    senders: BTreeMap<SenderId, Condition>,
-    /// Templates that failed, per sender, since each account has its own.
-    templates: BTreeMap<(AppId, SenderId), Fallen>,
-}
-
-/// How one sender is.
-struct Condition {
-    breaker: Breaker,
-    /// What the provider said when the breaker opened, or when it asked to slow down.
-    report: Option<ProviderReport>,
-    rest_until: Timestamp,
-    rests: u32,
-    pace: Pace,
-    quality: Quality,
-}
-
-struct Fallen {
-    until: Timestamp,
-    report: Option<ProviderReport>,
-}
-
-/// What keeps a sender from being used.
-enum Hindrance {
-    Shut(StandingFault),
-    Resting(Duration, Option<ProviderReport>),
 }
 
 impl Senders {
@@ -389,68 +356,6 @@ impl Senders {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    fn condition(&mut self, sender: &Sender) -> &mut Condition {
-        self.senders.entry(sender.id.clone()).or_insert_with(|| Condition {
-            breaker: Breaker::default(),
-            report: None,
-            rest_until: Timestamp::EPOCH,
-            rests: 0,
-            pace: Pace::new(sender.throughput),
-            quality: Quality::Unknown,
-        })
-    }
-
-    fn hindrance(&mut self, app: &AppId, sender: &Sender, now: Timestamp) -> Option<Hindrance> {
-        let fallen = self.templates.get(&(app.clone(), sender.id.clone()));
-        if let Some(fallen) = fallen.filter(|it| it.until > now) {
-            return Some(Hindrance::Shut(StandingFault {
-                fault: Fault::Template,
-                report: fallen.report.clone(),
-                retry_after: fallen.until.since(now),
-            }));
-        }
-        let condition = self.condition(sender);
-        if let Some(until) = condition.breaker.open_until(now) {
-            return Some(Hindrance::Shut(StandingFault {
-                fault: Fault::Account,
-                report: condition.report.clone(),
-                retry_after: until.since(now),
-            }));
-        }
-        let until = condition
-            .breaker
-            .probing_until(now)
-            .unwrap_or_default()
-            .max(condition.rest_until);
-        (until > now).then(|| Hindrance::Resting(until.since(now), condition.report.clone()))
-    }
-}
-
-impl Condition {
-    /// Lets the sender rest. Answers for how long, unless it already rests for as long.
-    fn rest(
-        &mut self,
-        report: Option<&ProviderReport>,
-        retry_after: Option<Duration>,
-        now: Timestamp,
-    ) -> Option<Duration> {
-        let is_resting = self.rest_until > now;
-        if is_resting && retry_after.is_none() {
-            return None;
-        }
-        let own = REST_FIRST.saturating_mul(1 << self.rests.min(16)).min(REST_MAX);
-        let until = now.plus(retry_after.unwrap_or(own));
-        if until <= self.rest_until {
-            return None;
-        }
-        self.rests = self.rests.saturating_add(u32::from(!is_resting));
-        self.rest_until = until;
-        self.report = report.cloned();
-        Some(until.since(now))
     }
 }
 
