@@ -242,7 +242,7 @@ fn welcome(grpc: SocketAddr, http: SocketAddr, phone: SocketAddr, profile: &str,
 
   phone    http://{phone}/   shows the messages that would arrive
   gRPC     {grpc}   countersign.v1.VerificationService, with reflection
-  HTTP     http://{http}/readyz   health, and the webhooks
+  HTTP     http://{http}/readyz   health; /metrics; and the webhooks
 
 Open the phone in a browser, then try in another terminal:
 

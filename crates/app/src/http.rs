@@ -1,4 +1,4 @@
-//! The HTTP socket: webhooks and health. Bounds what the routers cannot see: connections, and slow headers.
+//! The HTTP socket: webhooks, health and metrics. Bounds what the routers cannot see: connections, and slow headers.
 
 use std::sync::Arc;
 use std::time::Duration;

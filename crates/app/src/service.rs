@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign_domain::id::ShardCount;
 use countersign_domain::use_case::{Ports, Senders, UseCases};
 use countersign_grpc::{Callers, Config as GrpcConfig, Server};
-use countersign_monitor::Readiness;
+use countersign_monitor::{Metrics, Readiness, Scrape};
 use countersign_numbering::WorldNumbering;
 use countersign_whatsapp::CloudApi;
 use thiserror::Error;
@@ -20,7 +20,7 @@ use crate::background::{self, Errands};
 use crate::config::Settings;
 use crate::stores::{STORE, StoreWatch, Stores};
 use crate::system::{SystemClock, SystemRandom};
-use crate::telemetry::EventLog;
+use crate::telemetry::{EventLog, Observers};
 use crate::wake;
 
 /// The condition that says the process takes calls.
@@ -74,6 +74,7 @@ impl Service {
         let stores = Stores::open(&settings.store, settings.shards, &rulebook.identity, &rulebook.keys).await?;
         let alarm = Arc::new(Alarm::default());
         let (courier, errands) = background::courier(&alarm);
+        let metrics = Arc::new(Metrics::new(&rulebook.apps));
         let provider = Arc::new(CloudApi::new(&settings.whatsapp).map_err(|error| misconfigured(&error))?);
         let ports = Ports {
             recipients: stores.recipients,
@@ -84,7 +85,7 @@ impl Service {
             numbering: Arc::new(WorldNumbering::new()),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            observer: Arc::new(EventLog),
+            observer: Arc::new(Observers(vec![Arc::new(EventLog), Arc::clone(&metrics) as _])),
             courier,
         };
         let use_cases = UseCases::new(&rulebook, &ports);
@@ -100,7 +101,15 @@ impl Service {
         let (apply_delivery, disown) = (Arc::clone(&use_cases.apply_delivery), Arc::clone(&use_cases.disown));
         let webhooks = countersign_whatsapp::webhook::router(&settings.webhook, apply_delivery, disown)
             .map_err(|mistakes| listed(&mistakes))?;
-        let http = countersign_monitor::router(readiness.clone()).merge(webhooks);
+        let open_watches = grpc.open_watches();
+        let metrics = countersign_monitor::metrics_router(Scrape {
+            metrics,
+            dispatch: Arc::clone(&use_cases.dispatch),
+            watches_open: Box::new(move || open_watches.count()),
+        });
+        let http = countersign_monitor::router(readiness.clone())
+            .merge(metrics)
+            .merge(webhooks);
         Ok(Self {
             grpc,
             grpc_listener,
@@ -121,7 +130,7 @@ impl Service {
         self.grpc_listener.local_addr()
     }
 
-    /// Where webhooks and health listen.
+    /// Where webhooks, health and metrics listen.
     pub(crate) fn http_address(&self) -> std::io::Result<SocketAddr> {
         self.http_listener.local_addr()
     }

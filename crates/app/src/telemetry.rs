@@ -1,6 +1,8 @@
-//! The log: what the process says, and what the domain's events look like in it. Never a phone, a code or a token.
+//! The log: what the process says, and what the domain's events look like in it. Never a phone, a code or a token. And
+//! how everybody who wants to hear of events does.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::delivery::{DeliveryNumber, DeliveryState, ProviderReport};
@@ -30,6 +32,15 @@ pub(crate) fn start(format: LogFormat, environment: &Environment) -> Result<(), 
         LogFormat::Text => registry.with(lines.with_target(false)).init(),
     }
     Ok(())
+}
+
+/// Tells every event to each of several observers, in order.
+pub(crate) struct Observers(pub(crate) Vec<Arc<dyn Observer>>);
+
+impl Observer for Observers {
+    fn record(&self, event: &Event) {
+        self.0.iter().for_each(|observer| observer.record(event));
+    }
 }
 
 /// Writes every event into the log, readable alone.

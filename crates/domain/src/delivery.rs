@@ -249,6 +249,17 @@ pub enum Fault {
     Account,
 }
 
+impl Fault {
+    /// The fault as one word, for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Template => "template",
+            Self::Request => "request",
+            Self::Account => "account",
+        }
+    }
+}
+
 /// Who has to slow down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThrottleScope {

@@ -185,3 +185,17 @@ pub enum IgnoredReport {
     /// It says nothing new: a repeat, or older than what is known.
     Stale,
 }
+
+impl IgnoredReport {
+    /// The reason as one word, for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreferenced => "unreferenced",
+            Self::Reference(ReferenceError::NotOurs) => "not_ours",
+            Self::Reference(ReferenceError::OtherEnvironment) => "other_environment",
+            Self::Reference(ReferenceError::Forged) => "forged",
+            Self::Forgotten => "forgotten",
+            Self::Stale => "stale",
+        }
+    }
+}

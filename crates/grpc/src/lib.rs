@@ -38,3 +38,4 @@ pub use generated::{FILE_DESCRIPTOR_SET, v1};
 pub use health::Health;
 pub use identity::{CallerEntry, Callers, TokenError, token_sha256};
 pub use server::{InvalidServer, Server};
+pub use watch::OpenWatches;

@@ -26,7 +26,7 @@ use crate::health::Health;
 use crate::identity::Callers;
 use crate::service::Verifications;
 use crate::v1::verification_service_server::VerificationServiceServer;
-use crate::watch::Watches;
+use crate::watch::{OpenWatches, Watches};
 
 /// How long accepting pauses when the system has no more files or memory for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -47,6 +47,7 @@ pub struct Server {
     host: Arc<Host>,
     health: Health,
     in_flight: Arc<Semaphore>,
+    open_watches: OpenWatches,
 }
 
 impl Server {
@@ -64,11 +65,13 @@ impl Server {
             return Err(InvalidServer::Config(mistakes));
         }
         let in_flight = Arc::new(Semaphore::new(config.calls_in_flight_max));
+        let watches = Watches::new(config.watches_max);
+        let open_watches = watches.open();
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let verifications = VerificationServiceServer::new(Verifications {
             use_cases: use_cases.clone(),
             in_flight: Arc::clone(&in_flight),
-            watches: Watches::new(config.watches_max),
+            watches,
         });
         let bytes_max = config.message_bytes_max;
         let reflection = || {
@@ -99,12 +102,18 @@ impl Server {
             host: Arc::new(Host { front, config, guests }),
             health: Health::new(reporter).await,
             in_flight,
+            open_watches,
         })
     }
 
     /// The handle that says whether this server wants calls. It does not until [`Health::set_serving`] says so.
     pub fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    /// The handle that says how many watches are open.
+    pub fn open_watches(&self) -> OpenWatches {
+        self.open_watches.clone()
     }
 
     /// Serves on `listener` until `shutdown` is ready, then ends orderly: no new connections, health says

@@ -35,9 +35,17 @@ const LOOKS_MAX: usize = 64;
 
 /// Every watch of a server.
 pub(crate) struct Watches {
+    limit: usize,
     places: Arc<Semaphore>,
     looks: Arc<Semaphore>,
     begun: AtomicU32,
+}
+
+/// Says how many watches a server has open.
+#[derive(Clone, Debug)]
+pub struct OpenWatches {
+    limit: usize,
+    places: Arc<Semaphore>,
 }
 
 /// One watch's place among the others, given back when it is dropped.
@@ -64,9 +72,18 @@ impl Watches {
     /// Nobody watches yet; so many may at a time.
     pub(crate) fn new(watches_max: usize) -> Self {
         Self {
+            limit: watches_max,
             places: Arc::new(Semaphore::new(watches_max)),
             looks: Arc::new(Semaphore::new(LOOKS_MAX)),
             begun: AtomicU32::new(0),
+        }
+    }
+
+    /// Who counts them from outside.
+    pub(crate) fn open(&self) -> OpenWatches {
+        OpenWatches {
+            limit: self.limit,
+            places: Arc::clone(&self.places),
         }
     }
 
@@ -79,6 +96,13 @@ impl Watches {
             looks: Arc::clone(&self.looks),
             look_every: look_every(number),
         })
+    }
+}
+
+impl OpenWatches {
+    /// How many there are now, at most [`Config::watches_max`](crate::Config).
+    pub fn count(&self) -> usize {
+        self.limit.saturating_sub(self.places.available_permits())
     }
 }
 
@@ -210,9 +234,13 @@ mod tests {
     #[test]
     fn a_place_is_free_again_when_its_watch_is_gone() {
         let watches = Watches::new(1);
+        let open = watches.open();
+        assert_eq!(open.count(), 0);
         let place = watches.place();
         assert!(place.is_some() && watches.place().is_none());
+        assert_eq!(open.count(), 1);
         drop(place);
+        assert_eq!(open.count(), 0);
         assert!(watches.place().is_some());
     }
 }

@@ -66,11 +66,12 @@ pub(crate) const ROOMS: &[Room] = &[
         normal: &[DOMAIN],
         dev: &["countersign-testkit"],
     },
+    // Its metrics are an observer, so it knows the domain's events. Its tests ask a real service what it counted.
     Room {
         name: "countersign-monitor",
         folder: "crates/monitor",
-        normal: &[],
-        dev: &[],
+        normal: &[DOMAIN],
+        dev: &["countersign-store-memory", "countersign-testkit"],
     },
     // Wiring: the one room that sees all others, and that no other sees.
     Room {

@@ -256,6 +256,10 @@ pub(super) fn read_webhook(
     let before = mistakes.0.len();
     let mut config = WebhookConfig::default();
     if let Some(path) = section.parsed("path", |text| Ok::<_, String>(text.to_owned()), mistakes) {
+        if countersign_monitor::PATHS.contains(&path.as_str()) {
+            let problem = format!("is {path}, which operators read; choose another, for example /webhooks/whatsapp");
+            mistakes.add("whatsapp.webhook.path", problem);
+        }
         config.path = path;
     }
     config.verify_token = Secret::new(&section.secret("verify_token", secrets, mistakes).unwrap_or_default());

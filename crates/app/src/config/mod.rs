@@ -27,7 +27,7 @@ pub(crate) use store::StoreSettings;
 pub(crate) struct Settings {
     /// Where the gRPC socket listens.
     pub(crate) grpc_address: SocketAddr,
-    /// Where the HTTP socket listens: webhooks, health.
+    /// Where the HTTP socket listens: webhooks, health, metrics.
     pub(crate) http_address: SocketAddr,
     /// How the log is written.
     pub(crate) log_format: LogFormat,

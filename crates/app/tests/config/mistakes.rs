@@ -311,6 +311,12 @@ async fn the_way_to_the_provider_says_what_to_write() {
         ),
         (
             "[whatsapp.webhook]",
+            "[whatsapp.webhook]\npath = \"/metrics\"",
+            "whatsapp.webhook.path: ",
+            "which operators read",
+        ),
+        (
+            "[whatsapp.webhook]",
             "[whatsapp.webhook]\npath = \"hook\"",
             "whatsapp.webhook.path: ",
             "must start with '/'",

@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::common::dev::{Dev, text};
+use crate::common::http::get;
 use crate::common::process::run;
 
 const PERSON: &str = "+5511987654321";
@@ -34,6 +35,14 @@ async fn the_welcome_proposes_commands_that_can_be_pasted_as_they_are() {
         .lines()
         .find_map(|line| line.trim().strip_prefix("id "))
         .unwrap();
+    // The welcome also says where the numbers are.
+    let page = get(&format!("http://{}/metrics", dev.http)).await;
+    let opened = "countersign_starts_total{app=\"demo\",purpose=\"sign_in\",outcome=\"opened\"} 1";
+    assert!(
+        dev.welcome.contains("/metrics") && page.body.contains(opened),
+        "{}",
+        page.body
+    );
     // The answer to a start proposes the same, with the id filled in.
     let then = started
         .stdout

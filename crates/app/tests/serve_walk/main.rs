@@ -1,5 +1,6 @@
 //! `serve` from a configuration file, between real callers and a stand-in for Meta over real sockets: the whole walk,
-//! Meta away, Meta refusing, answers that are lost, webhooks genuine and forged, and what a load balancer sees.
+//! Meta away, Meta refusing, answers that are lost, webhooks genuine and forged, and what a load balancer and
+//! an operator see.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
@@ -8,6 +9,7 @@
 mod common;
 
 mod health;
+mod metrics;
 mod trouble;
 mod walk;
 mod webhooks;

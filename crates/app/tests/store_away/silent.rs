@@ -8,6 +8,7 @@ use tonic::{Code, Request};
 
 use crate::common::calls::{assert_refused, check, check_request, open, start, start_request};
 use crate::common::clock::Stopwatch;
+use crate::common::http::get;
 use crate::scene::{AWAY, OTHER, Scene, assert_told, assert_within, signal, until_ready};
 
 /// A caller's short deadline.
@@ -66,6 +67,16 @@ async fn while_redis_says_nothing_calls_fail_when_the_time_of_the_store_is_up() 
         assert_within(&watch, Duration::from_secs(3));
     }
     assert_told(&scene.serve, &[AWAY]);
+    // Whoever reads the numbers gets those that need no store, and is not kept waiting either.
+    let watch = Stopwatch::start();
+    let page = get(&format!("http://{}/metrics", scene.serve.http)).await;
+    assert_within(&watch, Duration::from_secs(3));
+    assert!(
+        page.status == 200 && page.body.contains("countersign_starts_total{"),
+        "{}",
+        page.body
+    );
+    assert!(!page.body.contains("countersign_backlog"), "{}", page.body);
     signal(&scene.redis, "CONT");
     let back = until_ready(&scene.serve, true).await;
     println!("silent: back within {back:.1?}");

@@ -118,6 +118,11 @@ impl Dispatch {
         self.records.due(shard, limit).await
     }
 
+    /// How many recipients' wake-ups have come and were not looked after yet, over all shards.
+    pub async fn backlog(&self) -> Result<u64, Error> {
+        self.records.backlog().await
+    }
+
     /// Looks after one recipient: records what time did to it, and sends what is due, in another way when the first
     /// fails for a reason of ours. One unit of the loop's work; answers with what is left of it when it has to wait.
     ///

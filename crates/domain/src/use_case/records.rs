@@ -105,6 +105,11 @@ impl Records {
         Ok(self.store.due(self.clock.now(), shard, limit).await?)
     }
 
+    /// How many recipients' wake-ups have come.
+    pub(super) async fn backlog(&self) -> Result<u64, Error> {
+        Ok(self.store.backlog(self.clock.now()).await?)
+    }
+
     /// Loads the record, lets `decide` look at a settled copy, and writes what it wants if nobody was faster;
     /// otherwise decides again on what is there now, at most [`DECISIONS_MAX`] times.
     ///

@@ -357,3 +357,23 @@ async fn what_ends_while_nobody_looks_is_told_once_somebody_does() {
     });
     assert_eq!(ended.count(), 1);
 }
+
+#[tokio::test]
+async fn the_backlog_is_who_waits_to_be_looked_after() {
+    let walk = Walk::new();
+    let backlog = async || {
+        walk.house
+            .use_cases
+            .dispatch
+            .backlog()
+            .await
+            .expect("the store is there")
+    };
+    walk.house.messenger.answer_next(Err(NextStep::Uncertain));
+    walk.opened().await;
+    assert_eq!(backlog().await, 0);
+    walk.wait(11);
+    assert_eq!(backlog().await, 1);
+    assert_eq!(walk.wake().await, 1);
+    assert_eq!(backlog().await, 0);
+}
