@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use countersign_grpc::v1::{
-    Allowance, CheckOutcome, CheckVerificationResponse, Delivery, StartOutcome, StartVerificationResponse,
-    Verification, VerificationReason,
+    Allowance, CheckOutcome, CheckVerificationResponse, Delivery, DeliveryState, ProviderReport, StartOutcome,
+    StartVerificationResponse, Verification, VerificationReason,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -85,7 +85,7 @@ pub(super) fn checked(answer: &CheckVerificationResponse, as_json: bool) -> Exit
             "Too many wrong guesses; nothing is compared until {}",
             at(&answer.hold_end_time)
         ),
-        CheckOutcome::Failed => say!("The verification failed: {}", reason(verification.reason())),
+        CheckOutcome::Failed => say!("The verification {}", state(verification)),
         CheckOutcome::Unspecified => say!("The service answered something this command does not know"),
     }
     ExitCode::SUCCESS
@@ -129,6 +129,18 @@ fn refusal(status: &Status) {
         .unwrap_or_default()
     {
         eprintln!("  {}: {}", violation.field, violation.description);
+    }
+    let metadata = details.error_info().map(|it| &it.metadata);
+    if let Some(title) = metadata.and_then(|it| it.get("provider_title")) {
+        let code = metadata.and_then(|it| it.get("provider_code")?.parse().ok());
+        let report = ProviderReport {
+            code: code.unwrap_or_default(),
+            title: title.clone(),
+            details: String::new(),
+        };
+        if let Some(said) = said(&report) {
+            eprintln!("  {said}");
+        }
     }
     if let Some(wait) = details.retry_info().and_then(|it| it.retry_delay) {
         eprintln!(
@@ -189,28 +201,97 @@ pub(super) fn delivery_state(it: &Delivery) -> String {
     words(it.state().as_str_name(), "DELIVERY_STATE_")
 }
 
-/// What there is to say of a message beside its state: the reason, the next attempt, and what Meta said.
+/// What there is to say of a message beside its state: why, what to expect, the next attempt, and what Meta said.
 pub(super) fn aside(it: &Delivery) -> String {
     let mut text = String::new();
     if it.reason != 0 {
         text = format!("{text}, {}", words(it.reason().as_str_name(), "DELIVERY_REASON_"));
     }
+    if let Some(meaning) = meaning(it.state()) {
+        text = format!("{text}, {meaning}");
+    }
     if let Some(at) = &it.next_try_time {
         text = format!("{text}, next try {}", local(at));
     }
-    if let Some(report) = &it.report {
-        text = format!("{text} ({} {}: {})", report.code, report.title, report.details);
+    if let Some(said) = it.report.as_ref().and_then(said) {
+        text = format!("{text} ({said})");
     }
     text
 }
 
-/// How far a verification got and why it ended, in words.
+/// What a state means whose name does not say it.
+fn meaning(state: DeliveryState) -> Option<&'static str> {
+    match state {
+        DeliveryState::Unknown => Some("the answer was lost and it may or may not arrive"),
+        DeliveryState::Held => Some("Meta looks at its quality first"),
+        DeliveryState::Dropped => Some("no word of it came while it lived"),
+        DeliveryState::Unspecified
+        | DeliveryState::Due
+        | DeliveryState::Sending
+        | DeliveryState::Accepted
+        | DeliveryState::Sent
+        | DeliveryState::Delivered
+        | DeliveryState::Read
+        | DeliveryState::Failed => None,
+    }
+}
+
+/// Meta's own words, with the code once and only what there is of them.
+fn said(report: &ProviderReport) -> Option<String> {
+    let ProviderReport { code, title, details } = report;
+    if *code == 0 && title.is_empty() && details.is_empty() {
+        return None;
+    }
+    // An answer repeats its code in front of its title; a webhook does not.
+    let title = title.trim_start_matches(&format!("(#{code})")).trim_start();
+    let words = match (title, details.as_str()) {
+        (only, "") | ("", only) => only.to_owned(),
+        (title, details) => format!("{}: {details}", title.trim_end_matches('.')),
+    };
+    Some(format!("Meta {code} {words}").trim_end().to_owned())
+}
+
+/// How far a verification got, why it ended, and what to do now if it failed, in words.
 pub(super) fn state(it: &Verification) -> String {
     let state = words(it.state().as_str_name(), "VERIFICATION_STATE_");
     if it.reason == 0 {
-        state
-    } else {
-        format!("{state}, {}", reason(it.reason()))
+        return state;
+    }
+    let text = format!("{state}, {}", reason(it.reason()));
+    match advice(it.reason()) {
+        Some(advice) => format!("{text}: {advice}"),
+        None => text,
+    }
+}
+
+/// What happened to a verification that failed, and what to do about it.
+fn advice(reason: VerificationReason) -> Option<&'static str> {
+    match reason {
+        VerificationReason::Undeliverable => Some("Meta does not deliver to this person; offer another way"),
+        VerificationReason::Misconfigured => Some(
+            "Meta refuses the account, the template or the request; an operator has to mend it, and then start again",
+        ),
+        VerificationReason::Throttled => Some("Meta asked us to slow down for too long; start again later"),
+        VerificationReason::ProviderUnavailable => Some(
+            "Meta could not be reached or kept failing; start again, and see Meta's status page if that fails, too",
+        ),
+        VerificationReason::SentTooLate => Some("it could not be sent in time; start again"),
+        VerificationReason::CountryBarred => {
+            Some("Meta bars the business from this country; offer another way, and an operator has to act")
+        }
+        VerificationReason::IdentityChanged => {
+            Some("the number may have a new owner; make sure who it is, then start with --accept-identity-change")
+        }
+        VerificationReason::Unspecified
+        | VerificationReason::CodeCorrect
+        | VerificationReason::NotEntered
+        | VerificationReason::NotConfirmed
+        | VerificationReason::GuessesUsedUp
+        | VerificationReason::CanceledByCaller
+        | VerificationReason::CanceledByPerson
+        | VerificationReason::Superseded
+        | VerificationReason::BlockedByGuard
+        | VerificationReason::KeyWithdrawn => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use countersign_simulator::{Config, Controls, Fault, Message, Pace, Phone, Simulator, signature};
+use countersign_simulator::{Config, Controls, Fault, Message, Pace, Phone, PhoneNumber, Simulator, signature};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -11,6 +11,13 @@ use crate::common::clock::wall_millis;
 use crate::common::http::{Reply, post};
 use crate::common::plan::{META_APP_SECRET, META_TOKEN, META_VERIFY_TOKEN, PHONE_NUMBER_ID};
 use countersign_testkit::wait::soon;
+
+/// Nothing comes after acceptance.
+const SILENT: Pace = Pace {
+    to_sent: None,
+    to_delivered: None,
+    to_read: None,
+};
 
 /// A running stand-in for Meta. Ends when dropped.
 pub(crate) struct Meta {
@@ -23,16 +30,25 @@ pub(crate) struct Meta {
 impl Meta {
     /// Starts one whose messages go their way at this pace.
     pub(crate) async fn start(pace: Pace) -> Self {
+        Self::start_for(pace, &[PHONE_NUMBER_ID.to_owned()]).await
+    }
+
+    /// The same for these senders.
+    async fn start_for(pace: Pace, senders: &[String]) -> Self {
         let mut config = Config::new(Arc::new(wall_millis));
         config.tokens = vec![META_TOKEN.to_owned()];
         META_APP_SECRET.clone_into(&mut config.app_secret);
         config.verify_token = Some(META_VERIFY_TOKEN.to_owned());
         config.pace = pace;
-        for number in &mut config.phone_numbers {
-            PHONE_NUMBER_ID.clone_into(&mut number.id);
-            // As the plan says, and held to it: a service that goes faster is refused.
-            number.throughput = 1_000;
-        }
+        config.phone_numbers = senders
+            .iter()
+            .map(|id| PhoneNumber {
+                id: id.clone(),
+                // As the plan says, and held to it: a service that goes faster is refused.
+                throughput: 1_000,
+                ..PhoneNumber::default()
+            })
+            .collect();
         let simulator = Simulator::bind(config, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let end = CancellationToken::new();
         let meta = Self {
@@ -47,12 +63,12 @@ impl Meta {
 
     /// One at which messages stay accepted and nothing is ever told.
     pub(crate) async fn start_silent() -> Self {
-        Self::start(Pace {
-            to_sent: None,
-            to_delivered: None,
-            to_read: None,
-        })
-        .await
+        Self::start(SILENT).await
+    }
+
+    /// The same for these senders.
+    pub(crate) async fn start_silent_for(senders: &[String]) -> Self {
+        Self::start_for(SILENT, senders).await
     }
 
     /// Where it answers, as a base URL.

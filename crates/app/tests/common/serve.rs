@@ -4,7 +4,7 @@ use countersign_grpc::{Client, ClientToken, connect};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::plan::{CALLER_TOKEN, Plan};
+use crate::common::plan::{CALLER_TOKEN, Plan, write_config};
 use crate::common::process::{Process, countersign};
 use countersign_testkit::wait::PATIENCE;
 
@@ -26,8 +26,17 @@ impl Serve {
 
     /// Like [`Serve::start`], as talkative as asked.
     pub(crate) async fn start_logging(plan: &Plan, level: &str) -> Self {
+        Self::start_from(&plan.text(), level).await
+    }
+
+    /// Like [`Serve::start`], with the text of a configuration that names the secrets of every plan.
+    pub(crate) async fn start_with(config: &str) -> Self {
+        Self::start_from(config, "info").await
+    }
+
+    async fn start_from(config: &str, level: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = plan.write(folder.path());
+        let config = write_config(folder.path(), config);
         let mut command = countersign(folder.path());
         command.arg("serve").arg("--config").arg(config);
         command.env("COUNTERSIGN_LOG", level);

@@ -191,10 +191,13 @@ async fn a_failure_is_told_in_metas_own_words_and_ends_with_3() {
     };
     assert!(message.starts_with("message 1 failed"), "{message}");
     assert!(
-        message.contains("undeliverable (131026 Message undeliverable"),
+        message.contains("undeliverable (Meta 131026 Message undeliverable"),
         "{message}"
     );
-    assert_eq!(end, "failed, undeliverable");
+    assert_eq!(
+        end,
+        "failed, undeliverable: Meta does not deliver to this person; offer another way"
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ pub const OPEN_MAX: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
     state: State,
+    /// When it opened last.
+    opened_at: Timestamp,
     /// How often it opened since it was last closed.
     openings: u32,
 }
@@ -67,9 +69,14 @@ impl Breaker {
         }
     }
 
-    /// The provider took a message: everything is well. Says whether it was not before.
-    pub fn close(&mut self) -> bool {
-        !std::mem::take(self).is_closed()
+    /// The provider took a message that set out at `began_at`: everything is well. One that set out before the
+    /// breaker opened says nothing about now. Says whether it was open before.
+    pub fn close(&mut self, began_at: Timestamp) -> bool {
+        if self.is_closed() || began_at <= self.opened_at {
+            return false;
+        }
+        *self = Self::default();
+        true
     }
 
     /// The provider says that this sender cannot send. Stays open for `first`, then each time for twice as long, at
@@ -84,6 +91,7 @@ impl Breaker {
             .min(OPEN_MAX.max(first));
         let until = now.plus(wait);
         self.state = State::Open { until };
+        self.opened_at = now;
         self.openings = self.openings.saturating_add(1);
         until
     }
@@ -109,8 +117,9 @@ mod tests {
         breaker.begin(Duration::from_secs(5), at(60));
         assert!(!breaker.lets_through(at(64)));
         assert_eq!(breaker.probing_until(at(64)), Some(at(65)));
-        assert!(breaker.close());
-        assert!(breaker.lets_through(at(64)) && !breaker.close());
+        assert!(!breaker.close(at(0)), "it set out before");
+        assert!(breaker.close(at(60)));
+        assert!(breaker.lets_through(at(64)) && !breaker.close(at(64)));
     }
 
     #[test]
@@ -133,7 +142,7 @@ mod tests {
             breaker.begin(Duration::from_secs(5), now);
         }
         assert_eq!(waits, [60, 120, 240, 480, 900, 900]);
-        breaker.close();
+        breaker.close(now);
         assert_eq!(breaker.open(MINUTE, now).since(now), MINUTE);
     }
 

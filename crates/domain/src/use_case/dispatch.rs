@@ -323,11 +323,12 @@ impl Dispatch {
     }
 
     async fn attempt(&self, message: &Message, claimed: &ClaimedDelivery) -> AttemptResult {
+        let began_at = self.records.clock.now();
         let sent = self.messenger.send(message).await;
         let now = self.records.clock.now();
         match sent {
             Ok(accepted) => {
-                self.senders.succeeded(&message.app, &message.sender, now);
+                self.senders.succeeded(&message.app, &message.sender, began_at, now);
                 AttemptResult::Accepted {
                     held: accepted.held,
                     message: accepted.message.map(|it| it.tag(&self.records.rulebook.identity)),

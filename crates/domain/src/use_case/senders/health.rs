@@ -34,6 +34,7 @@ pub(super) struct Condition {
 }
 
 pub(super) struct Fallen {
+    pub(super) since: Timestamp,
     pub(super) until: Timestamp,
     pub(super) report: Option<ProviderReport>,
 }

@@ -146,16 +146,19 @@ impl Senders {
         }
     }
 
-    /// The provider took a message from that sender.
-    pub(super) fn succeeded(&self, app: &AppId, sender: &SenderId, now: Timestamp) {
+    /// The provider took a message from that sender that set out at `began_at`. What set out before a fault was heard
+    /// of says nothing about it: webhooks overtake answers.
+    pub(super) fn succeeded(&self, app: &AppId, sender: &SenderId, began_at: Timestamp, now: Timestamp) {
         let recovered = {
             let mut known = self.known();
-            let had_fallen = known.templates.remove(&(app.clone(), sender.clone())).is_some();
+            let place = (app.clone(), sender.clone());
+            let is_over = known.templates.get(&place).is_some_and(|it| it.since < began_at);
+            let had_fallen = is_over && known.templates.remove(&place).is_some();
             let was_shut = known.senders.get_mut(sender).is_some_and(|it| {
                 if it.rest_until <= now {
                     it.rests = 0;
                 }
-                it.breaker.close()
+                it.breaker.close(began_at)
             });
             had_fallen || was_shut
         };
@@ -304,6 +307,7 @@ impl Senders {
             if fault == Fault::Template {
                 let until = now.plus(policy.fault_memory);
                 let fallen = Fallen {
+                    since: now,
                     until,
                     report: report.cloned(),
                 };
