@@ -35,7 +35,7 @@ impl ProviderError {
         // When they differ, the message is the longer story.
         let details = details.or(text("message").filter(|message| Some(*message) != title));
         Some(Self {
-            code: error.get("code").and_then(code),
+            code: error.get("code").and_then(code).map(|it| known_as(it, error)),
             is_transient: error.get("is_transient") == Some(&Value::Bool(true)),
             title: title.unwrap_or_default().to_owned(),
             details: details.unwrap_or_default().to_owned(),
@@ -52,6 +52,13 @@ impl ProviderError {
             &masked(&self.details, code),
         )
     }
+}
+
+/// A sender that is gone, or that the token may not use, is code 100 with this subcode (Meta: Graph API errors). On its
+/// own 100 is a fault of the request.
+fn known_as(read: u32, error: &serde_json::Map<String, Value>) -> u32 {
+    let subcode = error.get("error_subcode").and_then(code);
+    if (read, subcode) == (100, Some(33)) { 33 } else { read }
 }
 
 /// A number, or digits in a string.

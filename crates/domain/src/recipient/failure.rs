@@ -64,8 +64,8 @@ impl Failure<'_> {
 
     /// The language the next try is written in.
     pub(super) fn language(&self, before: &Language) -> Language {
-        match (self.step, self.detour) {
-            (NextStep::AnotherLanguage, Some(Detour::Language(language))) => language.clone(),
+        match self.detour {
+            Some(Detour::Language(language)) => language.clone(),
             _ => before.clone(),
         }
     }

@@ -32,8 +32,9 @@ use crate::template::Language;
 use crate::time::{DAY, Timestamp};
 use crate::verification::{CanceledBy, Verification, VerificationState};
 
-/// How many messages one delivery becomes at most: the first, and the repeat of an uncertain one.
-const MESSAGES_MAX: usize = 2;
+/// How many messages of one delivery are remembered: the first and the repeat of an uncertain one, and two that a
+/// provider sent although it said that it had not.
+const MESSAGES_MAX: usize = 4;
 
 /// One phone number as one app uses it for one purpose.
 ///

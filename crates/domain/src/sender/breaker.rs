@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// The longest a breaker stays open before the next probe.
+/// The longest a breaker stays open before the next probe, unless its first wait is longer.
 pub const OPEN_MAX: Duration = Duration::from_secs(15 * 60);
+/// No breaker is ever open for longer. What says so was written by a clock that was set back since.
+const BELIEVED_MAX: Duration = Duration::from_secs(3_600);
 
 /// Whether a sender may be used. Closed at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
     state: State,
-    /// When it opened last.
-    opened_at: Timestamp,
+    /// When it last opened or closed. What set out before says nothing about now.
+    turned_at: Timestamp,
     /// How often it opened since it was last closed.
     openings: u32,
 }
@@ -35,7 +37,7 @@ impl Breaker {
     pub fn lets_through(&self, now: Timestamp) -> bool {
         match self.state {
             State::Closed => true,
-            State::Open { until } | State::Probing { until } => until <= now,
+            State::Open { until } | State::Probing { until } => !is_ahead(until, now),
         }
     }
 
@@ -47,7 +49,7 @@ impl Breaker {
     /// Until when it is open; `None` when it is closed, when its time is over, or while a probe is under way.
     pub fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
         match self.state {
-            State::Open { until } if until > now => Some(until),
+            State::Open { until } if is_ahead(until, now) => Some(until),
             _ => None,
         }
     }
@@ -55,7 +57,7 @@ impl Breaker {
     /// Until when others wait for the probe that is under way.
     pub fn probing_until(&self, now: Timestamp) -> Option<Timestamp> {
         match self.state {
-            State::Probing { until } if until > now => Some(until),
+            State::Probing { until } if is_ahead(until, now) => Some(until),
             _ => None,
         }
     }
@@ -69,32 +71,54 @@ impl Breaker {
         }
     }
 
-    /// The provider took a message that set out at `began_at`: everything is well. One that set out before the
-    /// breaker opened says nothing about now. Says whether it was open before.
-    pub fn close(&mut self, began_at: Timestamp) -> bool {
-        if self.is_closed() || began_at <= self.opened_at {
+    /// The probe ended without a word about the sender: the next message may probe at once.
+    pub fn give_up_probe(&mut self, now: Timestamp) {
+        if matches!(self.state, State::Probing { .. }) {
+            self.state = State::Open { until: now };
+        }
+    }
+
+    /// The provider takes messages: everything is well, says one that set out at `began_at`. One that set out before
+    /// the breaker opened says nothing about now: webhooks overtake answers. Says whether it was open before.
+    pub fn close(&mut self, began_at: Timestamp, now: Timestamp) -> bool {
+        if self.is_closed() || self.is_old(began_at, now) {
             return false;
         }
-        *self = Self::default();
+        *self = Self {
+            turned_at: now,
+            ..Self::default()
+        };
         true
     }
 
-    /// The provider says that this sender cannot send. Stays open for `first`, then each time for twice as long, at
-    /// most [`OPEN_MAX`]. Messages that were under way when it opened and now fail too do not make it longer. Answers
-    /// until when it is open.
-    pub fn open(&mut self, first: Duration, now: Timestamp) -> Timestamp {
-        if let Some(until) = self.open_until(now) {
-            return until;
+    /// The provider says of a message that set out at `began_at` that this sender cannot send. Stays open for `first`,
+    /// then each time for twice as long, at most [`OPEN_MAX`]. What set out before it last opened or closed changes
+    /// nothing: it is told late. Answers until when it is open, if it opened now.
+    pub fn open(&mut self, first: Duration, began_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        if self.open_until(now).is_some() || self.is_old(began_at, now) {
+            return None;
         }
         let wait = first
             .saturating_mul(1 << self.openings.min(16))
             .min(OPEN_MAX.max(first));
         let until = now.plus(wait);
-        self.state = State::Open { until };
-        self.opened_at = now;
-        self.openings = self.openings.saturating_add(1);
-        until
+        *self = Self {
+            state: State::Open { until },
+            turned_at: now,
+            openings: self.openings.saturating_add(1),
+        };
+        Some(until)
     }
+
+    fn is_old(&self, began_at: Timestamp, now: Timestamp) -> bool {
+        // A turn that is still to come was written by a clock that was set back since.
+        began_at <= self.turned_at && self.turned_at <= now
+    }
+}
+
+/// Whether a moment is still to come, and can be.
+fn is_ahead(until: Timestamp, now: Timestamp) -> bool {
+    until > now && until <= now.plus(BELIEVED_MAX)
 }
 
 #[cfg(test)]
@@ -107,27 +131,34 @@ mod tests {
         Timestamp::from_unix_millis(1_000_000_000 + seconds * 1_000)
     }
 
+    /// A breaker that opened at 0 for a minute.
+    fn opened() -> Breaker {
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.open(MINUTE, at(0), at(0)), Some(at(60)));
+        breaker
+    }
+
     #[test]
     fn an_open_breaker_lets_one_probe_through_when_its_time_is_over() {
-        let mut breaker = Breaker::default();
-        assert!(breaker.lets_through(at(0)) && breaker.is_closed());
-        assert_eq!(breaker.open(MINUTE, at(0)), at(60));
+        assert!(Breaker::default().lets_through(at(0)));
+        let mut breaker = opened();
         assert!(!breaker.lets_through(at(59)));
         assert!(breaker.lets_through(at(60)));
         breaker.begin(Duration::from_secs(5), at(60));
         assert!(!breaker.lets_through(at(64)));
         assert_eq!(breaker.probing_until(at(64)), Some(at(65)));
-        assert!(!breaker.close(at(0)), "it set out before");
-        assert!(breaker.close(at(60)));
-        assert!(breaker.lets_through(at(64)) && !breaker.close(at(64)));
+        assert!(breaker.close(at(60), at(64)));
+        assert!(breaker.lets_through(at(64)) && !breaker.close(at(64), at(65)));
     }
 
     #[test]
-    fn a_probe_that_never_ends_lets_the_next_one_through() {
-        let mut breaker = Breaker::default();
-        breaker.open(MINUTE, at(0));
+    fn a_probe_that_never_ends_or_says_nothing_lets_the_next_one_through() {
+        let mut breaker = opened();
         breaker.begin(Duration::from_secs(5), at(60));
         assert!(breaker.lets_through(at(65)));
+        breaker.begin(Duration::from_secs(5), at(65));
+        breaker.give_up_probe(at(66));
+        assert!(breaker.lets_through(at(66)) && !breaker.is_closed());
     }
 
     #[test]
@@ -136,22 +167,34 @@ mod tests {
         let mut now = at(0);
         let mut waits = Vec::new();
         for _ in 0..6 {
-            let until = breaker.open(MINUTE, now);
+            let until = breaker.open(MINUTE, now, now).unwrap();
             waits.push(until.since(now).as_secs());
             now = until;
             breaker.begin(Duration::from_secs(5), now);
         }
         assert_eq!(waits, [60, 120, 240, 480, 900, 900]);
-        breaker.close(now);
-        assert_eq!(breaker.open(MINUTE, now).since(now), MINUTE);
+        breaker.close(now, now);
+        let later = now.plus(MINUTE);
+        assert_eq!(breaker.open(MINUTE, later, later), Some(later.plus(MINUTE)));
     }
 
     #[test]
-    fn what_was_under_way_when_it_opened_does_not_make_it_longer() {
+    fn what_set_out_before_it_opened_neither_closes_it_nor_makes_it_longer() {
+        let mut breaker = opened();
+        assert_eq!(breaker.open(MINUTE, at(0), at(1)), None);
+        assert!(!breaker.close(at(0), at(2)));
+        assert_eq!(breaker.open(MINUTE, at(0), at(61)), None, "told late");
+        assert!(breaker.close(at(60), at(61)));
+        assert_eq!(breaker.open(MINUTE, at(30), at(62)), None, "told later still");
+        assert!(breaker.lets_through(at(62)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_it_open() {
         let mut breaker = Breaker::default();
-        breaker.open(MINUTE, at(0));
-        assert_eq!(breaker.open(MINUTE, at(1)), at(60));
-        assert_eq!(breaker.open(MINUTE, at(2)), at(60));
-        assert_eq!(breaker.open(MINUTE, at(60)), at(180));
+        breaker.open(MINUTE, at(7_200), at(7_200));
+        assert!(breaker.lets_through(at(0)));
+        breaker.begin(Duration::from_secs(5), at(0));
+        assert!(breaker.close(at(0), at(1)));
     }
 }

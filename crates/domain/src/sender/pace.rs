@@ -36,6 +36,8 @@ pub struct Pace {
     refill_at: Timestamp,
     /// When everything that was told to wait will have gone.
     queue_end: Timestamp,
+    /// When a slice was last taken.
+    refilled_at: Timestamp,
 }
 
 impl Pace {
@@ -47,6 +49,7 @@ impl Pace {
             left_until: Timestamp::EPOCH,
             refill_at: Timestamp::EPOCH,
             queue_end: Timestamp::EPOCH,
+            refilled_at: Timestamp::EPOCH,
         }
     }
 
@@ -81,6 +84,10 @@ impl Pace {
     /// Somebody asks the store now; nobody else needs to until the answer can be expected.
     pub fn ask(&mut self, now: Timestamp) {
         self.refill_at = now.plus(ANSWER_WAIT);
+        // Nobody needed a slice for a while, so whoever was told to wait is gone: sent elsewhere, or ended.
+        if self.refilled_at.plus(self.interval() * 4) < now {
+            self.queue_end = now;
+        }
     }
 
     /// A slice was taken.
@@ -89,6 +96,7 @@ impl Pace {
         let kept = if self.left_until > now { self.left } else { 0 };
         self.left = kept.saturating_add(self.slice());
         self.left_until = now.plus(SLICE_LIFE);
+        self.refilled_at = now;
     }
 
     /// Nobody can be asked for a slice: this instance takes one of its own, at its own pace.
@@ -108,14 +116,23 @@ impl Pace {
     }
 
     /// How long a message has to wait that was not let go: until the next slice, and behind those that wait already.
-    pub fn queue(&mut self, now: Timestamp) -> Duration {
+    /// Takes its place among them, unless it would wait for longer than `useful`: then it is not going to.
+    pub fn queue(&mut self, useful: Duration, now: Timestamp) -> Duration {
         let begin = if self.may_refill(now) { now } else { self.refill_at };
-        // A queue that ends absurdly late was counted by another clock.
-        let is_sane = self.queue_end <= now.plus(QUEUE_MAX);
-        let begin = if is_sane { begin.max(self.queue_end) } else { begin };
-        let apart = Duration::from_millis(1_000_u64.div_ceil(u64::from(self.throughput.get())));
-        self.queue_end = begin.plus(apart);
+        let begin = begin.max(now.plus(self.waiting(now)));
+        if begin.since(now) <= useful {
+            let apart = Duration::from_millis(1_000_u64.div_ceil(u64::from(self.throughput.get())));
+            self.queue_end = begin.plus(apart);
+        }
         begin.since(now).max(Duration::from_millis(1))
+    }
+
+    /// How long it takes until everybody who waits has gone.
+    pub fn waiting(&self, now: Timestamp) -> Duration {
+        // A queue that ends absurdly late was counted by another clock.
+        Some(self.queue_end.since(now))
+            .filter(|it| *it <= QUEUE_MAX)
+            .unwrap_or_default()
     }
 
     fn interval(&self) -> Duration {
@@ -128,6 +145,8 @@ impl Pace {
 mod tests {
     use super::*;
     use crate::limit::{self, LimitState, Refused};
+
+    const MINUTE: Duration = Duration::from_secs(60);
 
     fn pace(throughput: u16) -> Pace {
         Pace::new(NonZeroU16::new(throughput).unwrap())
@@ -197,9 +216,24 @@ mod tests {
     fn those_who_wait_are_told_to_come_one_after_the_other() {
         let mut pace = pace(100);
         pace.refused(Some(Duration::from_millis(40)), at(0));
-        let waits: Vec<_> = (0..4).map(|_| pace.queue(at(0)).as_millis()).collect();
+        let waits: Vec<_> = (0..4).map(|_| pace.queue(MINUTE, at(0)).as_millis()).collect();
         assert_eq!(waits, [40, 50, 60, 70]);
-        assert_eq!(pace.queue(at(1_000)).as_millis(), 1);
+        assert_eq!(pace.queue(MINUTE, at(1_000)).as_millis(), 1);
+    }
+
+    #[test]
+    fn nobody_waits_behind_those_who_would_have_come_too_late_or_are_gone() {
+        let mut pace = pace(10);
+        pace.refilled(at(0));
+        pace.refused(Some(Duration::from_millis(100)), at(0));
+        for _ in 0..10_000 {
+            pace.queue(MINUTE, at(0));
+        }
+        assert!(pace.waiting(at(0)) <= MINUTE + Duration::from_millis(100));
+        // The flood is over, and they were sent by others: whoever asks next is the first again.
+        assert!(pace.may_refill(at(1_000)));
+        pace.ask(at(1_000));
+        assert_eq!(pace.queue(MINUTE, at(1_000)), ANSWER_WAIT);
     }
 
     #[test]
@@ -216,7 +250,7 @@ mod tests {
         let mut pace = pace(80);
         pace.refused(Some(Duration::from_secs(1)), at(3_600_000));
         assert!(pace.may_refill(at(0)));
-        pace.queue(at(3_600_000 * 3));
-        assert_eq!(pace.queue(at(0)).as_millis(), 1);
+        pace.queue(MINUTE, at(3_600_000 * 3));
+        assert_eq!(pace.queue(MINUTE, at(0)).as_millis(), 1);
     }
 }

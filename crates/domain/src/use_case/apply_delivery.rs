@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::delivery::{DeliveryReport, DeliveryState, IdentityHash, MessageId};
+use crate::delivery::{Delivery, DeliveryReport, DeliveryState, IdentityHash, MessageId};
 use crate::event::{Event, IgnoredReport};
 use crate::id::RecipientKey;
 use crate::ports::{Courier, Errand, Observer, Random};
 use crate::recipient::{Detour, Recipient, StatusReport};
 use crate::reference::DeliveryReference;
 use crate::sender::SenderId;
-use crate::template::Language;
 use crate::use_case::records::{Decision, Moment};
 use crate::use_case::senders::SenderFailure;
 use crate::use_case::{Error, Ports, Records, Senders};
@@ -205,7 +204,7 @@ impl ApplyDelivery {
         // What failed long ago says nothing about now: providers repeat their posts for days.
         let news = verification.is_open() && delivery.state.rank() < DeliveryState::rank_of(&reported.report);
         let detour = if news {
-            self.detour(recipient, &delivery.language, reported, moment)
+            self.detour(recipient, delivery, reported, moment)
         } else {
             None
         };
@@ -227,7 +226,7 @@ impl ApplyDelivery {
     fn detour(
         &self,
         recipient: &Recipient,
-        language: &Language,
+        delivery: &Delivery,
         reported: &ReportedDelivery,
         moment: &Moment,
     ) -> Option<Detour> {
@@ -236,13 +235,20 @@ impl ApplyDelivery {
         };
         let app = self.records.rulebook.apps.get(&recipient.app)?;
         let only = app.senders.first().filter(|_| app.senders.len() == 1).map(|it| &it.id);
+        // A number that is not in the pool any more is nobody's fault now.
+        let sender = reported.sender.as_ref().or(only)?;
+        if !app.senders.iter().any(|it| it.id == *sender) {
+            return None;
+        }
         let failure = SenderFailure {
             app: &recipient.app,
-            sender: reported.sender.as_ref().or(only)?,
-            language,
+            sender,
+            language: &delivery.language,
             step: *step,
             report: Some(report),
+            // The message set out then or later; what it says may be old news.
+            began_at: delivery.created_at,
         };
-        self.senders.failed(failure, &moment.policy, moment.now)
+        self.senders.failed(failure, &moment.policy, self.records.clock.now())
     }
 }

@@ -60,12 +60,10 @@ impl Disown {
     /// where the person answered to.
     fn possible_keys(&self, disowned: &Disowned) -> Vec<RecipientKey> {
         let rulebook = &self.records.rulebook;
-        let uses = |app: &crate::app::App| {
-            disowned
-                .sender
-                .as_ref()
-                .is_none_or(|sender| app.senders.iter().any(|it| it.id == *sender))
-        };
+        // A number that left the configuration may still be answered to; then every app is looked at.
+        let known = rulebook.apps.senders();
+        let sender = disowned.sender.as_ref().filter(|it| known.contains_key(it));
+        let uses = |app: &crate::app::App| sender.is_none_or(|sender| app.senders.iter().any(|it| it.id == *sender));
         let places: Vec<(&AppId, &Purpose)> = rulebook
             .apps
             .iter()

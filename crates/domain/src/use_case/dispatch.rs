@@ -10,8 +10,9 @@ use crate::ports::{ClaimedDelivery, Courier, Errand, Message, Messenger, Random,
 use crate::recipient::{AttemptResult, Claim, Delay, NotSendable, Recipient};
 use crate::reference::DeliveryReference;
 use crate::sender::SenderId;
+use crate::template::Language;
 use crate::use_case::records::{Decision, Moment};
-use crate::use_case::senders::{Choice, SenderFailure};
+use crate::use_case::senders::{Choice, Departure, SenderFailure};
 use crate::use_case::{Error, Ports, Records, Senders};
 
 /// How long a claim may wait for its turn before the record is read again.
@@ -180,7 +181,13 @@ impl Dispatch {
     /// How long nobody can send for a recipient, when that is known beforehand: then nothing is claimed.
     fn rest_of(&self, recipient: &Recipient, moment: &Moment) -> Option<Delay> {
         let app = self.records.rulebook.apps.get(&recipient.app)?;
-        let (wait, report) = self.senders.resting(&recipient.app, app, &moment.policy, moment.now)?;
+        let departure = Departure {
+            id: &recipient.app,
+            app,
+            language: &recipient.open()?.deliveries.last()?.language,
+            policy: &moment.policy,
+        };
+        let (wait, report) = self.senders.resting(departure, self.records.clock.now())?;
         Some(self.rest(wait, report))
     }
 
@@ -201,7 +208,7 @@ impl Dispatch {
         };
         // Looked at before anybody is asked: what is not to be sent costs no sender anything.
         let sender = match self.compose(&claimed, None) {
-            Ok(_) => self.choose(&claimed).await,
+            Ok(message) => self.choose(&claimed, &message.language).await,
             Err(why) => return self.not_sendable(claimed, why).await,
         };
         match sender {
@@ -238,16 +245,20 @@ impl Dispatch {
         self.record(claimed, result).await
     }
 
-    async fn choose(&self, claimed: &ClaimedDelivery) -> Choice {
+    async fn choose(&self, claimed: &ClaimedDelivery, language: &Language) -> Choice {
         let recipient = &claimed.stored.recipient;
         let rulebook = &self.records.rulebook;
         let policy = rulebook.policy_of(recipient);
         match rulebook.apps.get(&recipient.app) {
             Some(app) => {
+                let departure = Departure {
+                    id: &recipient.app,
+                    app,
+                    language,
+                    policy: &policy,
+                };
                 let now = self.records.clock.now();
-                self.senders
-                    .choose(&recipient.app, app, &policy, self.roll(), now)
-                    .await
+                self.senders.choose(departure, self.roll(), now).await
             }
             // It was there a moment ago, and the rules do not change while the process runs.
             None => Choice::Queue(PATIENCE),
@@ -328,7 +339,7 @@ impl Dispatch {
         let now = self.records.clock.now();
         match sent {
             Ok(accepted) => {
-                self.senders.succeeded(&message.app, &message.sender, began_at, now);
+                self.senders.succeeded(message, began_at, now);
                 AttemptResult::Accepted {
                     held: accepted.held,
                     message: accepted.message.map(|it| it.tag(&self.records.rulebook.identity)),
@@ -341,6 +352,7 @@ impl Dispatch {
                     language: &message.language,
                     step: error.step,
                     report: error.report.as_ref(),
+                    began_at,
                 };
                 let policy = self.records.rulebook.policy_of(&claimed.stored.recipient);
                 AttemptResult::Failed {

@@ -18,6 +18,7 @@ use crate::request::{RequestDigest, RequestId};
 use crate::template::Language;
 use crate::time::Timestamp;
 use crate::use_case::records::{Decided, Decision, Moment};
+use crate::use_case::senders::Departure;
 use crate::use_case::{ContextPairs, Error, Field, Ports, Records, Senders, context_digest};
 use crate::verification::StartOutcome;
 
@@ -162,10 +163,8 @@ impl Start {
                 });
             }
         };
-        if claim.is_some()
-            && let Some(standing) = self.senders.standing(&recipient.app, app, policy, now)
-        {
-            return Err(standing.into());
+        if claim.is_some() {
+            self.check_senders(&recipient.app, app, &order.language, policy)?;
         }
         let identity = &self.records.rulebook.identity;
         let view = recipient
@@ -182,6 +181,27 @@ impl Start {
         } else {
             Decision::Keep(answer)
         })
+    }
+
+    /// Refuses honestly what could not be sent in time.
+    fn check_senders(&self, id: &AppId, app: &App, language: &Language, policy: &Policy) -> Result<(), Error> {
+        let now = self.records.clock.now();
+        let departure = Departure {
+            id,
+            app,
+            language,
+            policy,
+        };
+        if let Some(standing) = self.senders.standing(departure, now) {
+            return Err(standing.into());
+        }
+        match self.senders.overcrowded(departure, now) {
+            Some(wait) => Err(Error::LimitReached {
+                rule: RuleName::SenderThroughput,
+                retry_after: Some(wait),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Hands the claimed message over and answers. When there is no room to send it now, it is given back to the loop.

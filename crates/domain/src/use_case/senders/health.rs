@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::delivery::{Fault, ProviderReport};
 use crate::id::AppId;
-use crate::sender::{Breaker, Pace, Quality, Sender, SenderId};
+use crate::sender::{Breaker, OPEN_MAX, Pace, Quality, Sender, SenderId};
+use crate::template::Language;
 use crate::time::Timestamp;
 use crate::use_case::senders::StandingFault;
 
@@ -18,25 +19,35 @@ const REST_MAX: Duration = Duration::from_secs(15);
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) senders: BTreeMap<SenderId, Condition>,
-    /// Templates that failed, per sender, since each account has its own.
-    pub(super) templates: BTreeMap<(AppId, SenderId), Fallen>,
+    /// Templates that failed: per sender, since each account has its own, and per language, since each is approved and
+    /// paused alone.
+    pub(super) templates: BTreeMap<Way, Shutter>,
 }
+
+/// What a template is sent by: an app's template in one language from one sender.
+pub(super) type Way = (AppId, SenderId, Language);
 
 /// How one sender is.
 pub(super) struct Condition {
-    pub(super) breaker: Breaker,
-    /// What the provider said when the breaker opened, or when it asked to slow down.
-    pub(super) report: Option<ProviderReport>,
-    pub(super) rest_until: Timestamp,
-    pub(super) rests: u32,
+    pub(super) shutter: Shutter,
+    rest: Option<Rest>,
+    rests: u32,
     pub(super) pace: Pace,
     pub(super) quality: Quality,
 }
 
-pub(super) struct Fallen {
-    pub(super) since: Timestamp,
-    pub(super) until: Timestamp,
+/// A breaker, and what the provider said when it opened.
+#[derive(Default)]
+pub(super) struct Shutter {
+    pub(super) breaker: Breaker,
     pub(super) report: Option<ProviderReport>,
+}
+
+/// Until when a sender is left alone that was told to slow down.
+struct Rest {
+    since: Timestamp,
+    until: Timestamp,
+    report: Option<ProviderReport>,
 }
 
 /// What keeps a sender from being used.
@@ -48,61 +59,105 @@ pub(super) enum Hindrance {
 impl Known {
     pub(super) fn condition(&mut self, sender: &Sender) -> &mut Condition {
         self.senders.entry(sender.id.clone()).or_insert_with(|| Condition {
-            breaker: Breaker::default(),
-            report: None,
-            rest_until: Timestamp::EPOCH,
+            shutter: Shutter::default(),
+            rest: None,
             rests: 0,
             pace: Pace::new(sender.throughput),
             quality: Quality::Unknown,
         })
     }
 
-    pub(super) fn hindrance(&mut self, app: &AppId, sender: &Sender, now: Timestamp) -> Option<Hindrance> {
-        let fallen = self.templates.get(&(app.clone(), sender.id.clone()));
-        if let Some(fallen) = fallen.filter(|it| it.until > now) {
-            return Some(Hindrance::Shut(StandingFault {
-                fault: Fault::Template,
-                report: fallen.report.clone(),
-                retry_after: fallen.until.since(now),
-            }));
+    pub(super) fn hindrance(
+        &mut self,
+        app: &AppId,
+        sender: &Sender,
+        language: &Language,
+        now: Timestamp,
+    ) -> Option<Hindrance> {
+        let way = (app.clone(), sender.id.clone(), language.clone());
+        let template = self.templates.get(&way);
+        if let Some(hindrance) = template.and_then(|it| it.hindrance(Fault::Template, now)) {
+            return Some(hindrance);
         }
         let condition = self.condition(sender);
-        if let Some(until) = condition.breaker.open_until(now) {
+        let account = condition.shutter.hindrance(Fault::Account, now);
+        account.or_else(|| condition.resting(now))
+    }
+
+    /// A message sets out, and may take `timeout`.
+    pub(super) fn begin(
+        &mut self,
+        app: &AppId,
+        sender: &Sender,
+        language: &Language,
+        timeout: Duration,
+        now: Timestamp,
+    ) {
+        let way = (app.clone(), sender.id.clone(), language.clone());
+        if let Some(template) = self.templates.get_mut(&way) {
+            template.breaker.begin(timeout, now);
+        }
+        self.condition(sender).shutter.breaker.begin(timeout, now);
+    }
+}
+
+impl Shutter {
+    fn hindrance(&self, fault: Fault, now: Timestamp) -> Option<Hindrance> {
+        if let Some(until) = self.breaker.open_until(now) {
             return Some(Hindrance::Shut(StandingFault {
-                fault: Fault::Account,
-                report: condition.report.clone(),
+                fault,
+                report: self.report.clone(),
                 retry_after: until.since(now),
             }));
         }
-        let until = condition
-            .breaker
-            .probing_until(now)
-            .unwrap_or_default()
-            .max(condition.rest_until);
-        (until > now).then(|| Hindrance::Resting(until.since(now), condition.report.clone()))
+        let until = self.breaker.probing_until(now)?;
+        Some(Hindrance::Resting(until.since(now), self.report.clone()))
     }
 }
 
 impl Condition {
-    /// Lets the sender rest. Answers for how long, unless it already rests for as long.
+    fn resting(&self, now: Timestamp) -> Option<Hindrance> {
+        // A rest that is longer than any was begun by a clock that was set back since.
+        let rest = self
+            .rest
+            .as_ref()
+            .filter(|it| it.until > now && it.until <= now.plus(OPEN_MAX))?;
+        Some(Hindrance::Resting(rest.until.since(now), rest.report.clone()))
+    }
+
+    /// The provider took a message: the next rest is a short one again.
+    pub(super) fn is_taken_from(&mut self, now: Timestamp) {
+        if self.resting(now).is_none() {
+            self.rests = 0;
+        }
+    }
+
+    /// Lets the sender rest because of a message that set out at `began_at`. However long the provider asks for, after
+    /// [`OPEN_MAX`] somebody finds out. Answers for how long, unless it already rests for as long, or the message set
+    /// out before the rest began.
     pub(super) fn rest(
         &mut self,
         report: Option<&ProviderReport>,
         retry_after: Option<Duration>,
+        began_at: Timestamp,
         now: Timestamp,
     ) -> Option<Duration> {
-        let is_resting = self.rest_until > now;
-        if is_resting && retry_after.is_none() {
+        let before = self.rest.as_ref().filter(|it| it.since <= now);
+        let is_resting = self.resting(now).is_some();
+        if before.is_some_and(|it| began_at <= it.since) || (is_resting && retry_after.is_none()) {
             return None;
         }
         let own = REST_FIRST.saturating_mul(1 << self.rests.min(16)).min(REST_MAX);
-        let until = now.plus(retry_after.unwrap_or(own));
-        if until <= self.rest_until {
+        let until = now.plus(retry_after.unwrap_or(own).min(OPEN_MAX));
+        if is_resting && before.is_some_and(|it| until <= it.until) {
             return None;
         }
         self.rests = self.rests.saturating_add(u32::from(!is_resting));
-        self.rest_until = until;
-        self.report = report.cloned();
+        self.rest = Some(Rest {
+            since: now,
+            until,
+            report: report.cloned(),
+        });
         Some(until.since(now))
     }
 }

@@ -13,12 +13,12 @@ use crate::event::Event;
 use crate::id::AppId;
 use crate::limit::{Charge, LimitKey, RuleName};
 use crate::policy::Policy;
-use crate::ports::{LimitStore, Observer, SenderDirectory, Taken};
+use crate::ports::{LimitStore, Message, Observer, SenderDirectory, Taken};
 use crate::recipient::Detour;
 use crate::sender::{AccountId, Sender, SenderId, pick};
 use crate::template::Language;
 use crate::time::Timestamp;
-use crate::use_case::senders::health::{Fallen, Hindrance, Known};
+use crate::use_case::senders::health::{Hindrance, Known};
 use crate::use_case::{Error, Ports, Rulebook};
 
 /// What stands in the way of an app's messages.
@@ -68,6 +68,24 @@ pub(super) struct SenderFailure<'a> {
     pub(super) language: &'a Language,
     pub(super) step: NextStep,
     pub(super) report: Option<&'a ProviderReport>,
+    /// When the message set out, as far as that is known.
+    pub(super) began_at: Timestamp,
+}
+
+/// What a message sets out with.
+#[derive(Clone, Copy)]
+pub(super) struct Departure<'a> {
+    pub(super) id: &'a AppId,
+    pub(super) app: &'a App,
+    pub(super) language: &'a Language,
+    pub(super) policy: &'a Policy,
+}
+
+impl Departure<'_> {
+    /// For how long a message may wait and still be of use.
+    fn useful(&self) -> Duration {
+        self.policy.code_life.saturating_sub(self.policy.useful_life_min)
+    }
 }
 
 /// The senders of the installation.
@@ -91,16 +109,16 @@ impl Senders {
         }
     }
 
-    /// What stands in the way of every message of an app that would set out now: every sender is shut, or rests for
-    /// longer than a code is of use.
-    pub fn standing(&self, id: &AppId, app: &App, policy: &Policy, now: Timestamp) -> Option<StandingFault> {
-        let useful = policy.code_life.saturating_sub(policy.useful_life_min);
+    /// What stands in the way of every such message that would set out now: every sender is shut, or rests for longer
+    /// than a code is of use.
+    pub(super) fn standing(&self, departure: Departure<'_>, now: Timestamp) -> Option<StandingFault> {
+        let Departure { id, app, language, .. } = departure;
         let mut known = self.known();
         let mut first: Option<StandingFault> = None;
         for sender in &app.senders {
-            let standing = match known.hindrance(id, sender, now) {
+            let standing = match known.hindrance(id, sender, language, now) {
                 Some(Hindrance::Shut(standing)) => standing,
-                Some(Hindrance::Resting(wait, report)) if wait > useful => StandingFault {
+                Some(Hindrance::Resting(wait, report)) if wait > departure.useful() => StandingFault {
                     fault: Fault::Account,
                     report,
                     retry_after: wait,
@@ -111,59 +129,68 @@ impl Senders {
                 first = Some(standing);
             }
         }
-        first.or_else(|| app.senders.is_empty().then(|| no_sender(policy)))
+        first.or_else(|| app.senders.is_empty().then(|| no_sender(departure.policy)))
     }
 
-    /// Chooses who sends a message of `app` now: by weight and quality among those that can, whoever has throughput
-    /// left. `roll` is a uniform 64-bit number. Whoever is chosen is counted as sending.
-    pub(super) async fn choose(&self, id: &AppId, app: &App, policy: &Policy, roll: u64, now: Timestamp) -> Choice {
-        let candidates = match self.candidates(id, app, policy, roll, now) {
+    /// How long until a message could join the queue, when so many wait for their turn that it would come too late from
+    /// every sender.
+    pub(super) fn overcrowded(&self, departure: Departure<'_>, now: Timestamp) -> Option<Duration> {
+        let useful = departure.useful();
+        let mut known = self.known();
+        let waits = departure
+            .app
+            .senders
+            .iter()
+            .map(|it| known.condition(it).pace.waiting(now));
+        let shortest = waits.min()?;
+        shortest.checked_sub(useful).filter(|over| !over.is_zero())
+    }
+
+    /// Chooses who sends a message now: by weight and quality among those that can, whoever has throughput left. `roll`
+    /// is a uniform 64-bit number. Whoever is chosen is counted as sending.
+    pub(super) async fn choose(&self, departure: Departure<'_>, roll: u64, now: Timestamp) -> Choice {
+        let candidates = match self.candidates(departure, roll, now) {
             Ok(candidates) => candidates,
             Err(choice) => return choice,
         };
         for sender in &candidates {
-            if self.has_turn(sender, now).await && self.sets_out(id, sender, policy, now) {
+            if self.has_turn(sender, now).await && self.sets_out(departure, sender, now) {
                 return Choice::Send(sender.id.clone());
             }
         }
         let mut known = self.known();
-        let wait = candidates.first().map(|it| known.condition(it).pace.queue(now));
-        Choice::Queue(wait.unwrap_or_default())
+        let queue = |sender: &&Sender| known.condition(sender).pace.queue(departure.useful(), now);
+        Choice::Queue(candidates.first().map(queue).unwrap_or_default())
     }
 
-    /// How long every sender of `app` rests that is not shut, and what the provider said. `None` when one of them can
-    /// send, and when none ever will without an operator.
+    /// How long every sender rests that is not shut, and what the provider said. `None` when one of them can send, and
+    /// when none ever will without an operator.
     pub(super) fn resting(
         &self,
-        id: &AppId,
-        app: &App,
-        policy: &Policy,
+        departure: Departure<'_>,
         now: Timestamp,
     ) -> Option<(Duration, Option<ProviderReport>)> {
-        match self.candidates(id, app, policy, 0, now) {
+        match self.candidates(departure, 0, now) {
             Err(Choice::Rest(wait, report)) => Some((wait, report)),
             _ => None,
         }
     }
 
-    /// The provider took a message from that sender that set out at `began_at`. What set out before a fault was heard
-    /// of says nothing about it: webhooks overtake answers.
-    pub(super) fn succeeded(&self, app: &AppId, sender: &SenderId, began_at: Timestamp, now: Timestamp) {
+    /// The provider took a message that set out at `began_at`.
+    pub(super) fn succeeded(&self, message: &Message, began_at: Timestamp, now: Timestamp) {
+        let way = (message.app.clone(), message.sender.clone(), message.language.clone());
         let recovered = {
             let mut known = self.known();
-            let place = (app.clone(), sender.clone());
-            let is_over = known.templates.get(&place).is_some_and(|it| it.since < began_at);
-            let had_fallen = is_over && known.templates.remove(&place).is_some();
-            let was_shut = known.senders.get_mut(sender).is_some_and(|it| {
-                if it.rest_until <= now {
-                    it.rests = 0;
-                }
-                it.breaker.close(began_at)
+            let template = known.templates.get_mut(&way);
+            let had_fallen = template.is_some_and(|it| it.breaker.close(began_at, now));
+            let was_shut = known.senders.get_mut(&message.sender).is_some_and(|it| {
+                it.is_taken_from(now);
+                it.shutter.breaker.close(began_at, now)
             });
             had_fallen || was_shut
         };
         if recovered {
-            let sender = sender.clone();
+            let sender = message.sender.clone();
             self.observer.record(&Event::SenderRecovered { sender });
         }
     }
@@ -171,14 +198,11 @@ impl Senders {
     /// Takes note of a failure, and says what else could carry the message at once.
     pub(super) fn failed(&self, failure: SenderFailure<'_>, policy: &Policy, now: Timestamp) -> Option<Detour> {
         let app = self.rulebook.apps.get(failure.app)?;
+        let fallback = app.template.as_ref().map(|it| &it.default_language);
+        let fallback = fallback.filter(|it| *it != failure.language).cloned();
         match failure.step {
-            NextStep::AnotherLanguage => {
-                let fallback = app.template.as_ref().map(|it| &it.default_language);
-                if let Some(fallback) = fallback.filter(|it| *it != failure.language) {
-                    return Some(Detour::Language(fallback.clone()));
-                }
-                self.shut(failure, Fault::Template, policy, now);
-            }
+            NextStep::AnotherLanguage if fallback.is_some() => return fallback.map(Detour::Language),
+            NextStep::AnotherLanguage => self.shut(failure, Fault::Template, policy, now),
             NextStep::Misconfigured(fault @ (Fault::Template | Fault::Account)) => {
                 self.shut(failure, fault, policy, now);
             }
@@ -186,12 +210,42 @@ impl Senders {
                 scope: scope @ (ThrottleScope::Sender | ThrottleScope::Account),
                 retry_after,
             } => self.slow_down(app, failure, scope, retry_after, now),
-            _ => return None,
+            step => {
+                self.probed(failure, step, now);
+                return None;
+            }
         }
         let mut known = self.known();
         let mut others = app.senders.iter().filter(|it| it.id != *failure.sender);
-        let is_free = others.any(|it| known.hindrance(failure.app, it, now).is_none());
-        is_free.then_some(Detour::Sender)
+        if others.any(|it| known.hindrance(failure.app, it, failure.language, now).is_none()) {
+            return Some(Detour::Sender);
+        }
+        let is_template = failure.step == NextStep::Misconfigured(Fault::Template);
+        fallback.filter(|_| is_template).map(Detour::Language)
+    }
+
+    /// A failure that is not the sender's: either it shows that the sender works, or the next message finds out.
+    fn probed(&self, failure: SenderFailure<'_>, step: NextStep, now: Timestamp) {
+        let works = matches!(step, NextStep::Rejected(_) | NextStep::Throttled { .. });
+        let mut known = self.known();
+        let way = (failure.app.clone(), failure.sender.clone(), failure.language.clone());
+        if let Some(template) = known.templates.get_mut(&way) {
+            template.breaker.give_up_probe(now);
+        }
+        let Some(condition) = known.senders.get_mut(failure.sender) else {
+            return;
+        };
+        let breaker = &mut condition.shutter.breaker;
+        if !works {
+            breaker.give_up_probe(now);
+            return;
+        }
+        let recovered = breaker.close(failure.began_at, now);
+        drop(known);
+        if recovered {
+            let sender = failure.sender.clone();
+            self.observer.record(&Event::SenderRecovered { sender });
+        }
     }
 
     /// Asks the provider how each sender is. One that the provider does not speak of keeps the share it had.
@@ -213,19 +267,18 @@ impl Senders {
     }
 
     /// The senders that can send now, the one that is chosen first.
-    fn candidates<'a>(
-        &self,
-        id: &AppId,
-        app: &'a App,
-        policy: &Policy,
-        roll: u64,
-        now: Timestamp,
-    ) -> Result<Vec<&'a Sender>, Choice> {
+    fn candidates<'a>(&self, departure: Departure<'a>, roll: u64, now: Timestamp) -> Result<Vec<&'a Sender>, Choice> {
+        let Departure {
+            id,
+            app,
+            language,
+            policy,
+        } = departure;
         let mut known = self.known();
         let (mut free, mut shares) = (Vec::new(), Vec::new());
         let (mut resting, mut shut) = (None::<(Duration, _)>, None::<StandingFault>);
         for sender in &app.senders {
-            match known.hindrance(id, sender, now) {
+            match known.hindrance(id, sender, language, now) {
                 None => {
                     free.push(sender);
                     shares.push(u64::from(sender.weight.get()) * known.condition(sender).quality.eighths());
@@ -241,7 +294,11 @@ impl Senders {
         }
         let Some(chosen) = pick(&shares, roll) else {
             return Err(match resting {
-                Some((wait, report)) => Choice::Rest(wait, report),
+                Some((wait, report)) => {
+                    // A sender that is shut may be probed before the others have rested.
+                    let probe = shut.map_or(wait, |it| it.retry_after);
+                    Choice::Rest(wait.min(probe), report)
+                }
                 None => Choice::Shut(shut.unwrap_or_else(|| no_sender(policy))),
             });
         };
@@ -284,11 +341,14 @@ impl Senders {
 
     /// Counts a message as sent from there, unless the sender can no longer send: while the store was asked, somebody
     /// else may have begun to probe it, or found out that it is shut. Then the turn is lost.
-    fn sets_out(&self, id: &AppId, sender: &Sender, policy: &Policy, now: Timestamp) -> bool {
+    fn sets_out(&self, departure: Departure<'_>, sender: &Sender, now: Timestamp) -> bool {
+        let Departure {
+            id, language, policy, ..
+        } = departure;
         let mut known = self.known();
-        let is_free = known.hindrance(id, sender, now).is_none();
+        let is_free = known.hindrance(id, sender, language, now).is_none();
         if is_free {
-            known.condition(sender).breaker.begin(policy.send_timeout, now);
+            known.begin(id, sender, language, policy.send_timeout, now);
         }
         is_free
     }
@@ -304,21 +364,20 @@ impl Senders {
         };
         let until = {
             let mut known = self.known();
-            if fault == Fault::Template {
-                let until = now.plus(policy.fault_memory);
-                let fallen = Fallen {
-                    since: now,
-                    until,
-                    report: report.cloned(),
-                };
-                known.templates.insert((app.clone(), sender.clone()), fallen);
-                until
+            let shutter = if fault == Fault::Template {
+                let way = (app.clone(), sender.clone(), failure.language.clone());
+                known.templates.entry(way).or_default()
             } else {
-                let condition = known.condition(ours);
-                condition.report = report.cloned();
-                condition.breaker.open(policy.fault_memory, now)
+                &mut known.condition(ours).shutter
+            };
+            let until = shutter.breaker.open(policy.fault_memory, failure.began_at, now);
+            if until.is_some() {
+                shutter.report = report.cloned();
             }
+            until
         };
+        // Messages that were under way fail too, and that is no news.
+        let Some(until) = until else { return };
         self.observer.record(&Event::SenderShut {
             sender: sender.clone(),
             app: app.clone(),
@@ -347,7 +406,10 @@ impl Senders {
             if sender.id != *failure.sender && !(whole_account && shares(account, sender)) {
                 continue;
             }
-            let slowed = self.known().condition(sender).rest(failure.report, retry_after, now);
+            let mut known = self.known();
+            let condition = known.condition(sender);
+            let slowed = condition.rest(failure.report, retry_after, failure.began_at, now);
+            drop(known);
             if let Some(retry_after) = slowed {
                 self.observer.record(&Event::SenderSlowed {
                     sender: sender.id.clone(),
