@@ -87,7 +87,7 @@ pub enum Event {
         by: Settlement,
     },
     /// The provider says that a sender of ours cannot send: nothing goes out from it for a while. An operator has to
-    /// act.
+    /// act. Said once, whatever else was under way and fails for the same; and again when a later message finds out.
     SenderShut {
         /// The sender.
         sender: SenderId,

@@ -196,11 +196,12 @@ fn at_first(class: Class, path: Path) -> Outcome {
         };
     }
     let decision = match class {
-        Language => "again at once in the default language, then never",
+        // Each language is approved, paused and shaped alone.
+        Language | Template => "again at once in the default language, then never",
         _ => "never again",
     };
     let deliveries = match (class, path) {
-        (Language, Path::Webhook) => format!("{failed}, {failed}"),
+        (Language | Template, Path::Webhook) => format!("{failed}, {failed}"),
         _ => failed.clone(),
     };
     Outcome {

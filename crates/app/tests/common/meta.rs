@@ -30,25 +30,18 @@ pub(crate) struct Meta {
 impl Meta {
     /// Starts one whose messages go their way at this pace.
     pub(crate) async fn start(pace: Pace) -> Self {
-        Self::start_for(pace, &[PHONE_NUMBER_ID.to_owned()]).await
+        Self::start_with(pace, |_| {}).await
     }
 
-    /// The same for these senders.
-    async fn start_for(pace: Pace, senders: &[String]) -> Self {
+    /// Like [`Meta::start`], with something else about it.
+    pub(crate) async fn start_with(pace: Pace, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(Arc::new(wall_millis));
         config.tokens = vec![META_TOKEN.to_owned()];
         META_APP_SECRET.clone_into(&mut config.app_secret);
         config.verify_token = Some(META_VERIFY_TOKEN.to_owned());
         config.pace = pace;
-        config.phone_numbers = senders
-            .iter()
-            .map(|id| PhoneNumber {
-                id: id.clone(),
-                // As the plan says, and held to it: a service that goes faster is refused.
-                throughput: 1_000,
-                ..PhoneNumber::default()
-            })
-            .collect();
+        config.phone_numbers = vec![number(PHONE_NUMBER_ID)];
+        change(&mut config);
         let simulator = Simulator::bind(config, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let end = CancellationToken::new();
         let meta = Self {
@@ -68,7 +61,8 @@ impl Meta {
 
     /// The same for these senders.
     pub(crate) async fn start_silent_for(senders: &[String]) -> Self {
-        Self::start_for(SILENT, senders).await
+        let numbers = senders.iter().map(|id| number(id)).collect();
+        Self::start_with(SILENT, |config| config.phone_numbers = numbers).await
     }
 
     /// Where it answers, as a base URL.
@@ -79,6 +73,15 @@ impl Meta {
     /// The code in the newest message to a number, once there is one.
     pub(crate) async fn code_for(&self, number: &str) -> String {
         soon("a message", self.phone.wait_for_code(number)).await
+    }
+}
+
+/// A sender as the plan describes it, and held to it: a service that goes faster is refused.
+fn number(id: &str) -> PhoneNumber {
+    PhoneNumber {
+        id: id.to_owned(),
+        throughput: 1_000,
+        ..PhoneNumber::default()
     }
 }
 
@@ -108,6 +111,24 @@ pub(crate) fn status_webhook(message: &Message, status: &str) -> Value {
             "timestamp": (wall_millis() / 1000).to_string(),
             "recipient_id": message.to.trim_start_matches('+'),
             "biz_opaque_callback_data": message.reference,
+        }],
+    }))
+}
+
+/// A webhook that tells that somebody, `from`, says under a message that they did not ask for a code.
+pub(crate) fn disowned_webhook(message: &Message, from: &str) -> Value {
+    let from = from.trim_start_matches('+');
+    envelope(&json!({
+        "messaging_product": "whatsapp",
+        "metadata": { "display_phone_number": "15550783881", "phone_number_id": message.phone_number_id },
+        "contacts": [{ "profile": { "name": "Somebody" }, "wa_id": from }],
+        "messages": [{
+            "context": { "from": "15550783881", "id": message.id },
+            "from": from,
+            "id": "wamid.HBgMQW5zd2VyVG9BQ29kZQA=",
+            "timestamp": (wall_millis() / 1000).to_string(),
+            "type": "button",
+            "button": { "payload": "DID_NOT_REQUEST_CODE", "text": "I didn't request a code" },
         }],
     }))
 }

@@ -12,4 +12,5 @@ pub(crate) mod lives;
 pub(crate) mod meta;
 pub(crate) mod plan;
 pub(crate) mod process;
+pub(crate) mod secrets;
 pub(crate) mod serve;

@@ -12,6 +12,8 @@ pub(crate) const META_APP_SECRET: &str = "9f3c1be2a7d64508b1e2testappsecret";
 pub(crate) const META_VERIFY_TOKEN: &str = "verify-me-5b1d0c7e-with-care";
 /// As whom is sent.
 pub(crate) const PHONE_NUMBER_ID: &str = "106540352242922";
+/// A second number, for apps that send from two.
+pub(crate) const OTHER_PHONE_NUMBER_ID: &str = "106540352242923";
 /// The token of the caller `shop`.
 pub(crate) const CALLER_TOKEN: &str = "caller-token-of-the-shop-81c4f0aa2d";
 /// The password of a Redis user, in the file `store_password`.
@@ -23,8 +25,14 @@ pub(crate) const IDENTITY_KEY: &str = "c0ffee11d15ea5edc0ffee22d15ea5edc0ffee33d
 
 /// What differs from test to test.
 pub(crate) struct Plan {
+    /// Whose messages these are: two installations may share a number.
+    pub(crate) environment: &'static str,
     /// Where messages are handed in.
     pub(crate) base_url: String,
+    /// As whom is sent: one stands in the app itself, several as its senders `s0`, `s1` and so on.
+    pub(crate) senders: Vec<&'static str>,
+    /// Messages a second from each of them.
+    pub(crate) throughput: u16,
     /// Lines of `[apps.shop.policy]`.
     pub(crate) policy: String,
     /// Lines of `[store]`.
@@ -37,7 +45,10 @@ impl Plan {
     /// A plan that differs in nothing from the defaults.
     pub(crate) fn new(base_url: String) -> Self {
         Self {
+            environment: "test",
             base_url,
+            senders: vec![PHONE_NUMBER_ID],
+            throughput: 1_000,
             policy: String::new(),
             store: "kind = \"memory\"".to_owned(),
             log: "json",
@@ -59,14 +70,18 @@ impl Plan {
     /// The text of the file.
     pub(crate) fn text(&self) -> String {
         let Self {
+            environment,
             base_url,
+            senders,
+            throughput,
             policy,
             store,
             log,
         } = self;
+        let (number, senders) = sender_lines(senders);
         let digest = data_encoding::HEXLOWER.encode(&token_sha256(CALLER_TOKEN).unwrap());
         format!(
-            r#"environment = "test"
+            r#"environment = "{environment}"
 
 [listen]
 grpc = "127.0.0.1:0"
@@ -92,11 +107,12 @@ verify_token = {{ file = "verify_token" }}
 app_secrets = [{{ file = "app_secret" }}]
 
 [apps.shop]
-phone_number_id = "{PHONE_NUMBER_ID}"
-throughput = 1000
+{number}
+throughput = {throughput}
 token = {{ file = "token" }}
 app_secret = {{ file = "app_secret" }}
 
+{senders}
 [apps.shop.template]
 name = "verification_code"
 languages = ["en_US", "pt_BR"]
@@ -120,6 +136,16 @@ apps = ["shop"]
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         write_config(folder, &self.text())
     }
+}
+
+/// The line of the app and the tables under it that say as whom is sent.
+fn sender_lines(senders: &[&str]) -> (String, String) {
+    let number = |id: &&str| format!("phone_number_id = \"{id}\"");
+    if let [only] = senders {
+        return (number(only), String::new());
+    }
+    let table = |(index, id)| format!("[apps.shop.senders.s{index}]\n{}\n\n", number(id));
+    (String::new(), senders.iter().enumerate().map(table).collect())
 }
 
 /// Writes a configuration, and the secrets of every [`Plan`] beside it.

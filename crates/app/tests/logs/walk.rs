@@ -7,11 +7,9 @@ use serde_json::json;
 use crate::common::calls::{by_id, check, check_request, get, open, start, start_request};
 use crate::common::http;
 use crate::common::meta::{Meta, envelope, error_answer, post_signed, post_with, status_webhook};
-use crate::common::plan::{
-    CALLER_TOKEN, CODE_KEY, IDENTITY_KEY, META_APP_SECRET, META_TOKEN, META_VERIFY_TOKEN, Plan, STORE_PASSWORD,
-};
+use crate::common::plan::{META_APP_SECRET, META_TOKEN, META_VERIFY_TOKEN, Plan};
+use crate::common::secrets::Secrets;
 use crate::common::serve::Serve;
-use crate::secrets::Secrets;
 use countersign_testkit::wait::{PATIENCE, eventually, soon};
 
 /// A token nobody knows.
@@ -52,19 +50,9 @@ impl Walk {
         let plan = change(Plan::new(meta.base_url()).policy(policy));
         let serve = Serve::start_logging(&plan, "trace").await;
         let client = serve.client().await;
-        let mut secrets = Secrets::default();
-        // With the app secret every call to Meta carries the proof of it, in the address.
-        let proof = signature(META_APP_SECRET, META_TOKEN.as_bytes()).replace("sha256=", "");
+        let mut secrets = Secrets::of_every_plan();
         for (what, secret) in [
-            ("Meta's token", META_TOKEN),
-            ("the app secret", META_APP_SECRET),
-            ("the proof of the app secret", &proof),
-            ("the verify token", META_VERIFY_TOKEN),
-            ("a caller's token", CALLER_TOKEN),
             ("a stranger's token", STRANGER),
-            ("the store's password", STORE_PASSWORD),
-            ("the key of codes", CODE_KEY),
-            ("the key of the installation", IDENTITY_KEY),
             ("a malformed phone", MALFORMED.trim_start_matches('+')),
             ("a malformed code", MALFORMED_CODE),
             ("a context", PAYEE),

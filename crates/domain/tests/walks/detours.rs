@@ -91,6 +91,31 @@ impl Walk {
 }
 
 #[tokio::test]
+async fn a_sender_is_said_to_be_shut_once_for_everything_that_was_under_way() {
+    for step in [TEMPLATE, ACCOUNT] {
+        let walk = Walk::new();
+        walk.opened_to(0).await;
+        walk.opened_to(1).await;
+        let references: Vec<_> = walk.house.messenger.sent().into_iter().map(|it| it.reference).collect();
+        walk.house.messenger.answer_next(Err(step));
+        walk.opened_to(2).await;
+        assert_eq!(walk.shut().len(), 1);
+        for reference in references {
+            let reported = ReportedDelivery {
+                sender: Some(fixture::sender().id),
+                ..ReportedDelivery::new(Some(reference), failed_with(step))
+            };
+            walk.hears_post(vec![reported]).await;
+        }
+        assert_eq!(walk.shut().len(), 1, "{step:?}: what was under way is no news");
+        walk.wait(61);
+        walk.house.messenger.answer_next(Err(step));
+        walk.opened_to(3).await;
+        assert_eq!(walk.shut().len(), 2, "{step:?}: what fails after the rest is news");
+    }
+}
+
+#[tokio::test]
 async fn a_template_fault_shuts_only_the_use_that_one_app_makes_of_the_sender() {
     let shared = vec![fixture::sender()];
     let walk = Walk::ruled_by(apps([("demo", shared.clone()), ("other", shared)]), 1);
