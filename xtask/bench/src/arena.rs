@@ -8,7 +8,7 @@ use crate::floor::{Answers, FloorServer};
 use crate::options::{Kind, Part, Settings};
 use crate::process::Process;
 use crate::redis_server::{RedisServer, fault};
-use crate::service::Service;
+use crate::service::{SENDERS, Service};
 use crate::sink::Sink;
 use crate::target::Caller;
 
@@ -74,11 +74,11 @@ impl Contestant {
         stored: u64,
     ) -> Outcome<Self> {
         let sink = Sink::start().await?;
-        let service = Service::start(store, sink.address).await?;
+        let service = Service::start(store, SENDERS, sink.address).await?;
         Ok(Self {
             name,
             stored,
-            caller: Caller::connect(service.grpc, sink).await?,
+            caller: Caller::connect(&[service.grpc], sink).await?,
             redis,
             server: Server::Service(service),
         })
@@ -92,7 +92,7 @@ impl Contestant {
         Ok(Self {
             name: if redis.is_some() { "floor" } else { ECHO },
             stored,
-            caller: Caller::connect(floor.address, sink).await?,
+            caller: Caller::connect(&[floor.address], sink).await?,
             redis: redis.map(Arc::clone),
             server: Server::Floor(floor),
         })

@@ -154,7 +154,7 @@ pub(crate) async fn load(contestant: &Contestant, part: Part, clients: usize, sp
                 Part::Check => caller.check(client, clients).await,
                 Part::Pairs => caller.pair(client, clients).await,
                 Part::Sends => caller.send(client, clients).await,
-                Part::Webhooks | Part::Cost => Err("this part has a load of its own".to_owned()),
+                Part::Webhooks | Part::Paced | Part::Cost => Err("this part has a load of its own".to_owned()),
             }
         }
     };

@@ -92,7 +92,7 @@ pub(crate) async fn measure(settings: &Settings, cells: &mut Vec<IntakeCell>) ->
                     let load = Load {
                         size,
                         pace,
-                        span: Duration::from_secs_f64(settings.seconds),
+                        span: settings.span(),
                     };
                     let lanes = if taker.records {
                         let fresh = service.caller.fresh(load.messages()).await?;
@@ -101,7 +101,7 @@ pub(crate) async fn measure(settings: &Settings, cells: &mut Vec<IntakeCell>) ->
                         lanes(&spent, size)?
                     };
                     let before = busy_elsewhere(&service, &floors)?;
-                    let figures = once(&service, taker, settings.starts, load, lanes).await?;
+                    let figures = once(&service, taker, settings.starts(), load, lanes).await?;
                     let after = busy_elsewhere(&service, &floors)?;
                     let strangers = after.0.saturating_sub(before.0).as_secs_f64();
                     let strangers = strangers / after.1.duration_since(before.1).as_secs_f64().max(1e-3);
@@ -207,10 +207,10 @@ async fn once(
         service.caller.demand_state(&posted.finished, state).await?;
     }
     service.caller.settle(service.process()).await?;
-    Ok(figures(&posted, load, started))
+    Ok(figures(&posted, load, &started))
 }
 
-fn figures(posted: &Posted, load: Load, started: Started) -> IntakeFigures {
+fn figures(posted: &Posted, load: Load, started: &Started) -> IntakeFigures {
     let (posts, seconds) = (length(&posted.latencies), posted.window.as_secs_f64());
     let statuses = posts * number(u64::try_from(load.size).unwrap_or(u64::MAX));
     let millis = |thousandths| percentile(&posted.latencies, thousandths).as_secs_f64() * 1e3;

@@ -1,6 +1,7 @@
 //! What can be asked of the benchmark.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -26,15 +27,15 @@ pub(crate) struct Settings {
     /// Calls in flight; each number is a row of its own.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256", value_name = "N,…")]
     pub(crate) clients: Vec<usize>,
-    /// How long one cell is measured.
-    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
-    pub(crate) seconds: f64,
+    /// How long one cell is measured [default: 3, and 10 for `paced`, which takes at least 2]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: Option<f64>,
     /// How often everything is measured, each time with fresh processes; the tables show medians.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub(crate) rounds: usize,
-    /// Starts a second that go on while webhooks are measured.
-    #[arg(long, default_value_t = 200, value_name = "N")]
-    pub(crate) starts: u32,
+    /// Starts a second: those of `paced`, and those that go on while webhooks are measured [default: 1300 and 200]
+    #[arg(long, value_name = "N")]
+    pub(crate) starts: Option<u32>,
     /// Only these parts.
     #[arg(long, value_delimiter = ',', value_enum, value_name = "PART,…")]
     pub(crate) only: Vec<Part>,
@@ -58,15 +59,35 @@ impl Settings {
         self.only.is_empty() || self.only.contains(&part)
     }
 
+    /// How long one cell is measured.
+    pub(crate) fn span(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.unwrap_or(3.0))
+    }
+
+    /// How long a sender is kept busy: so long that there are whole seconds to count.
+    pub(crate) fn paced_span(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.unwrap_or(10.0).max(2.0))
+    }
+
+    /// Starts a second beside webhooks.
+    pub(crate) fn starts(&self) -> u32 {
+        self.starts.unwrap_or(200)
+    }
+
+    /// Starts a second that keep a sender busy: more than it may send.
+    pub(crate) fn paced_starts(&self) -> u32 {
+        self.starts.unwrap_or(1_300)
+    }
+
     /// Says what cannot be measured, in words.
     pub(crate) fn mistake(&self) -> Option<&'static str> {
         if self.clients.iter().any(|clients| !(1..=256).contains(clients)) {
             return Some("--clients must be 1 to 256: the service takes 64 calls on each of 4 connections");
         }
-        if !(0.1..=600.0).contains(&self.seconds) || self.rounds == 0 {
+        if self.seconds.is_some_and(|seconds| !(0.1..=600.0).contains(&seconds)) || self.rounds == 0 {
             return Some("--seconds must be 0.1 to 600, and --rounds at least 1");
         }
-        if !(1..=5_000).contains(&self.starts) {
+        if self.starts.is_some_and(|starts| !(1..=5_000).contains(&starts)) {
             return Some("--starts must be 1 to 5000");
         }
         if self.stored.is_empty() || self.clients.is_empty() || self.targets.is_empty() {
@@ -91,6 +112,8 @@ pub(crate) enum Part {
     Sends,
     /// Signed webhooks about messages while others are being sent.
     Webhooks,
+    /// More starts than one sender may send messages, until each is sent; and the same with a pool of senders.
+    Paced,
     /// Processor time, round trips and bytes of one call.
     Cost,
 }

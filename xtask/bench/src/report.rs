@@ -12,6 +12,7 @@ use crate::cost::{Cost, Footprint, Idle};
 use crate::floor::Answers;
 use crate::intake::{self, IntakeCell};
 use crate::options::Part;
+use crate::paced::{self, PacedCell};
 use crate::slow::Slow;
 use crate::stats::median;
 use crate::table::{set, short, whole};
@@ -29,6 +30,8 @@ pub(crate) struct Results {
     pub(crate) cells: Vec<Cell>,
     /// Webhooks, while starts go on.
     pub(crate) webhooks: Vec<IntakeCell>,
+    /// Messages of one sender, and of a pool.
+    pub(crate) paced: Vec<PacedCell>,
     /// Starts, while Meta is slow.
     pub(crate) slow: Option<Slow>,
     /// What one call costs.
@@ -120,6 +123,7 @@ pub(crate) const fn name(part: Part) -> &'static str {
         Part::Pairs => "pairs",
         Part::Sends => "sends",
         Part::Webhooks => "webhooks",
+        Part::Paced => "paced",
         Part::Cost => "cost",
     }
 }
@@ -144,6 +148,9 @@ impl Results {
         }
         if !self.webhooks.is_empty() {
             text += &intake::table(&self.webhooks);
+        }
+        if !self.paced.is_empty() {
+            text += &paced::table(&self.paced);
         }
         if let Some(slow) = &self.slow {
             text += &slow.table();

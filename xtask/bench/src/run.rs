@@ -4,7 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use crate::Outcome;
 use crate::arena::{self, Contestant};
@@ -13,6 +12,7 @@ use crate::clock::wall_millis;
 use crate::cost;
 use crate::intake;
 use crate::options::{Kind, Part, Settings};
+use crate::paced;
 use crate::redis_server::RedisServer;
 use crate::report::{Asked, Cell, Machine, Medians, Results, name};
 use crate::service;
@@ -32,13 +32,14 @@ pub(crate) async fn run(settings: &Settings) -> Outcome<()> {
         settings: Asked {
             stored: settings.stored.clone(),
             clients: settings.clients.clone(),
-            seconds: settings.seconds,
+            seconds: settings.span().as_secs_f64(),
             rounds: settings.rounds,
-            starts: settings.starts,
+            starts: settings.starts(),
         },
         answers: None,
         cells: Vec::new(),
         webhooks: Vec::new(),
+        paced: Vec::new(),
         slow: None,
         costs: Vec::new(),
         idle: Vec::new(),
@@ -49,6 +50,9 @@ pub(crate) async fn run(settings: &Settings) -> Outcome<()> {
     }
     if settings.wants(Part::Webhooks) {
         intake::measure(settings, &mut results.webhooks).await?;
+    }
+    if settings.wants(Part::Paced) {
+        paced::measure(settings, &mut results.paced).await?;
     }
     if settings.wants(Part::Sends) && settings.targets.contains(&Kind::Redis) {
         results.slow = Some(slow::measure(settings).await?);
@@ -76,7 +80,7 @@ pub(crate) async fn run(settings: &Settings) -> Outcome<()> {
 /// machine hits all of them.
 async fn measure_cells(settings: &Settings, results: &mut Results) -> Outcome<()> {
     let answers = arena::learn(settings).await?;
-    let span = Duration::from_secs_f64(settings.seconds);
+    let span = settings.span();
     for round in 0..settings.rounds {
         eprintln!("round {} of {}", round + 1, settings.rounds);
         let mut contestants = arena::build(settings, &answers).await?;

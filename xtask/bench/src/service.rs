@@ -22,14 +22,15 @@ pub(crate) const APP: &str = "bench";
 pub(crate) const PURPOSE: &str = "sign_in";
 /// What webhooks are signed with.
 pub(crate) const APP_SECRET: &str = "9f3c1be2a7d64508b1e2benchappsecret";
-/// As whom is sent.
+/// As whom is sent: the first sender, and the one that webhooks speak of.
 pub(crate) const PHONE_NUMBER_ID: &str = "106540352242922";
 /// The token with which messages are handed in.
 pub(crate) const META_TOKEN: &str = "EAABenchTokenOfTheSystemUser7Qx2";
 
-/// Lines of `[apps.bench]` about the pace at which messages go out. A service that keeps to Meta's rate by itself is
-/// told here to keep to the highest, or the rate would be measured and not the service.
-const PACE: &str = "";
+/// How many messages a second each sender may send: the most that Meta takes from a number.
+pub(crate) const THROUGHPUT: u32 = 1_000;
+/// How many senders the app has. With one, its throughput would be measured and not the service.
+pub(crate) const SENDERS: usize = 24;
 
 /// How often one looks whether it serves, and how many times.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -46,10 +47,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts one with these lines of `[store]`, whose messages go to `sink`, and waits until it serves.
-    pub(crate) async fn start(store: &str, sink: SocketAddr) -> Outcome<Self> {
+    /// Starts one with these lines of `[store]` and so many senders, whose messages go to `sink`, and waits until it
+    /// serves.
+    pub(crate) async fn start(store: &str, senders: usize, sink: SocketAddr) -> Outcome<Self> {
         let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
-        let config = write_config(folder.path(), store, sink)
+        let config = write_config(folder.path(), store, senders, sink)
             .map_err(|error| format!("cannot write a configuration: {error}"))?;
         let log = folder.path().join("log");
         let stderr = File::create(&log).map_err(|error| format!("cannot write a log: {error}"))?;
@@ -115,7 +117,7 @@ fn serving(log: &str) -> Option<(SocketAddr, SocketAddr)> {
     Some((address("grpc")?, address("http")?))
 }
 
-fn write_config(folder: &Path, store: &str, sink: SocketAddr) -> std::io::Result<PathBuf> {
+fn write_config(folder: &Path, store: &str, senders: usize, sink: SocketAddr) -> std::io::Result<PathBuf> {
     for (file, secret) in [
         (
             "identity",
@@ -129,12 +131,13 @@ fn write_config(folder: &Path, store: &str, sink: SocketAddr) -> std::io::Result
         fs::write(folder.join(file), secret)?;
     }
     let path = folder.join("countersign.toml");
-    fs::write(&path, config(store, sink))?;
+    fs::write(&path, config(store, senders, sink))?;
     Ok(path)
 }
 
-/// Nothing but what has no default.
-fn config(store: &str, sink: SocketAddr) -> String {
+/// Nothing but what has no default, and the throughput.
+fn config(store: &str, senders: usize, sink: SocketAddr) -> String {
+    let senders = sender_tables(senders);
     let digest = token_sha256(CALLER_TOKEN).map(|digest| data_encoding::HEXLOWER.encode(&digest));
     let digest = digest.unwrap_or_default();
     format!(
@@ -163,11 +166,10 @@ verify_token = {{ file = "verify_token" }}
 app_secrets = [{{ file = "app_secret" }}]
 
 [apps.{APP}]
-phone_number_id = "{PHONE_NUMBER_ID}"
 token = {{ file = "token" }}
 app_secret = {{ file = "app_secret" }}
-{PACE}
 
+{senders}
 [apps.{APP}.template]
 name = "verification_code"
 languages = ["en_US", "pt_BR"]
@@ -184,9 +186,35 @@ apps = ["{APP}"]
     )
 }
 
+/// A table for each of so many senders, the first of which is [`PHONE_NUMBER_ID`].
+fn sender_tables(senders: usize) -> String {
+    let table = |index: usize| {
+        let more = if index == 0 {
+            String::new()
+        } else {
+            format!("{index:02}")
+        };
+        format!(
+            "[apps.{APP}.senders.s{index:02}]\nphone_number_id = \"{PHONE_NUMBER_ID}{more}\"\nthroughput = \
+             {THROUGHPUT}\n\n"
+        )
+    };
+    (0..senders).map(table).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn every_sender_has_a_number_of_its_own_and_webhooks_speak_of_one_of_them() {
+        let tables = sender_tables(SENDERS);
+        let numbers: BTreeSet<_> = tables.lines().filter(|it| it.starts_with("phone_number_id")).collect();
+        assert_eq!(numbers.len(), SENDERS);
+        assert!(numbers.contains(&*format!("phone_number_id = \"{PHONE_NUMBER_ID}\"")));
+    }
 
     #[test]
     fn the_addresses_are_known_once_it_serves() {

@@ -1,4 +1,5 @@
-//! What stands for Meta: takes every message at once, and remembers its code and reference for whoever asks.
+//! What stands for Meta: takes every message at once, or as many a second as a number may send, and remembers its code
+//! and reference for whoever asks.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -22,6 +23,8 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use crate::Outcome;
+use crate::clock::now;
+use crate::throughput::{Arrival, Throughput};
 
 /// Into how many maps what has arrived is spread, so that senders do not wait for each other.
 const SHARDS: u64 = 64;
@@ -53,11 +56,23 @@ struct Shelves {
     count: AtomicU64,
     held: watch::Sender<bool>,
     answer_after_ms: AtomicU64,
+    /// What each number may send; none when that is as much as it likes.
+    throughput: Option<Throughput>,
 }
 
 impl Sink {
     /// Starts one on a free port.
     pub(crate) async fn start() -> Outcome<Self> {
+        Self::listen(None).await
+    }
+
+    /// Starts one that takes so many messages a second of each number, refuses others as Meta does, and remembers when
+    /// each came.
+    pub(crate) async fn limited(per_second: u32) -> Outcome<Self> {
+        Self::listen(Some(Throughput::new(per_second))).await
+    }
+
+    async fn listen(throughput: Option<Throughput>) -> Outcome<Self> {
         let fault = |error: std::io::Error| format!("the sink cannot listen: {error}");
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
@@ -66,6 +81,7 @@ impl Sink {
             count: AtomicU64::new(0),
             held: watch::Sender::new(false),
             answer_after_ms: AtomicU64::new(0),
+            throughput,
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shelves)));
         Ok(Self {
@@ -75,9 +91,15 @@ impl Sink {
         })
     }
 
-    /// How many messages arrived so far.
+    /// How many messages were taken so far.
     pub(crate) fn count(&self) -> u64 {
         self.shelves.count.load(Ordering::Relaxed)
+    }
+
+    /// Everything that came, refused or not, in its order; nothing for a sink without limits.
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+        let throughput = self.shelves.throughput.as_ref();
+        throughput.map(Throughput::arrivals).unwrap_or_default()
     }
 
     /// Waits for the message to one number. Ask before it can arrive.
@@ -139,6 +161,19 @@ impl Shelves {
     }
 }
 
+/// What becomes of a request.
+enum Verdict {
+    /// A message to these digits was taken.
+    Taken(u64),
+    /// A message too many for its number.
+    TooFast,
+    /// No message.
+    Unknown,
+}
+
+/// Meta's answer to a message beyond the throughput of its number.
+const TOO_FAST: &str = r#"{"error":{"message":"(#130429) Rate limit hit","type":"OAuthException","code":130429,"error_data":{"messaging_product":"whatsapp","details":"Cloud API message throughput has been reached."},"fbtrace_id":"Az8or2yhqkZfEZ"}}"#;
+
 /// What is read of a message: Meta's template message with the code in its first component.
 #[derive(Deserialize)]
 struct Message {
@@ -183,8 +218,11 @@ async fn accept(listener: TcpListener, shelves: Arc<Shelves>) {
 }
 
 async fn answer(request: Request<Incoming>, shelves: &Shelves) -> Result<Response<Full<Bytes>>, Infallible> {
-    let body = request.into_body().collect().await;
-    let taken = body.ok().and_then(|body| take(&body.to_bytes(), shelves));
+    let (head, body) = request.into_parts();
+    let body = body.collect().await;
+    let verdict = body.map_or(Verdict::Unknown, |body| {
+        judge(head.uri.path(), &body.to_bytes(), shelves)
+    });
     if *shelves.held.borrow() {
         // It fails only when the sink is gone.
         let _ = shelves.held.subscribe().wait_for(|held| !held).await;
@@ -193,8 +231,8 @@ async fn answer(request: Request<Incoming>, shelves: &Shelves) -> Result<Respons
     if wait_ms > 0 {
         sleep(Duration::from_millis(wait_ms)).await;
     }
-    let (status, body) = match taken {
-        Some(digits) => (
+    let (status, body) = match verdict {
+        Verdict::Taken(digits) => (
             StatusCode::OK,
             format!(
                 "{{\"messaging_product\":\"whatsapp\",\"contacts\":[{{\"input\":\"+{digits}\",\"wa_id\":\"{digits}\"}}],\
@@ -202,7 +240,8 @@ async fn answer(request: Request<Incoming>, shelves: &Shelves) -> Result<Respons
                  \"message_status\":\"accepted\"}}]}}"
             ),
         ),
-        None => (StatusCode::BAD_REQUEST, String::new()),
+        Verdict::TooFast => (StatusCode::BAD_REQUEST, TOO_FAST.to_owned()),
+        Verdict::Unknown => (StatusCode::BAD_REQUEST, String::new()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
@@ -211,8 +250,21 @@ async fn answer(request: Request<Incoming>, shelves: &Shelves) -> Result<Respons
     Ok(response)
 }
 
-/// Keeps a message; answers with the digits it went to.
-fn take(body: &[u8], shelves: &Shelves) -> Option<u64> {
+/// Keeps a message that there is room for.
+fn judge(path: &str, body: &[u8], shelves: &Shelves) -> Verdict {
+    let Some((number, arrived)) = read(body) else {
+        return Verdict::Unknown;
+    };
+    let throughput = shelves.throughput.as_ref();
+    if throughput.is_some_and(|it| !it.take(path, number, now())) {
+        return Verdict::TooFast;
+    }
+    shelves.keep(number, arrived);
+    Verdict::Taken(number)
+}
+
+/// A message, and the digits it goes to.
+fn read(body: &[u8]) -> Option<(u64, Arrived)> {
     let message: Message = serde_json::from_slice(body).ok()?;
     let number = number_of(&message.to)?;
     let parameter = message
@@ -227,8 +279,7 @@ fn take(body: &[u8], shelves: &Shelves) -> Option<u64> {
         code: parameter.text,
         reference: message.biz_opaque_callback_data,
     };
-    shelves.keep(number, arrived);
-    Some(number)
+    Some((number, arrived))
 }
 
 /// Nothing is done under the lock that could panic, so what a poisoned one holds is whole.

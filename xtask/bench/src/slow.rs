@@ -62,7 +62,7 @@ pub(crate) async fn measure(settings: &Settings) -> Outcome<Slow> {
     eprintln!("starts while Meta answers after {} s", ANSWER_AFTER.as_secs());
     let redis = Arc::new(RedisServer::start().await?);
     let service = Contestant::on_redis(&redis, 0).await?;
-    let span = Duration::from_secs_f64(settings.seconds);
+    let span = settings.span();
     // What a service under this load holds anyway belongs to neither side of the comparison.
     let warm = Steady::begin(&service.caller, STARTS);
     watch(&service, span).await?;

@@ -21,6 +21,24 @@ pub(crate) fn percentile(sorted: &[Duration], thousandths: usize) -> Duration {
     sorted.get(rank - 1).or(sorted.last()).copied().unwrap_or_default()
 }
 
+/// How many of these offsets are in each whole second of a span.
+pub(crate) fn each_second(offsets: &[Duration], span: Duration) -> Vec<f64> {
+    let count = |second| {
+        let during = offsets.iter().filter(|it| it.as_secs() == second);
+        number(u64::try_from(during.count()).unwrap_or(u64::MAX))
+    };
+    (0..span.as_secs()).map(count).collect()
+}
+
+/// The most of these sorted offsets that lie within one second of each other, wherever that second begins.
+pub(crate) fn busiest_second(sorted: &[Duration]) -> u64 {
+    let within = |(first, from): (usize, &Duration)| {
+        let end = sorted.partition_point(|it| *it < *from + Duration::from_secs(1));
+        u64::try_from(end - first).unwrap_or(u64::MAX)
+    };
+    sorted.iter().enumerate().map(within).max().unwrap_or_default()
+}
+
 /// A count as a number to calculate with.
 #[expect(
     clippy::cast_precision_loss,
@@ -69,6 +87,25 @@ mod tests {
         assert_eq!(percentile(&millis, 0), Duration::from_millis(1));
         assert_eq!(percentile(&millis[..1], 990), Duration::from_millis(1));
         assert_eq!(percentile(&[], 500), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_comes_after_the_last_whole_second_is_in_none() {
+        let offsets = [0, 999, 1_000, 2_000].map(Duration::from_millis);
+        let counts = each_second(&offsets, Duration::from_millis(2_500));
+        assert_eq!(counts.len(), 2);
+        assert!(close(counts.first().copied(), 2.0) && close(counts.last().copied(), 1.0));
+    }
+
+    #[test]
+    fn the_busiest_second_may_begin_anywhere_and_ends_before_the_next() {
+        let busiest = |millis: &[u64]| {
+            let offsets: Vec<_> = millis.iter().map(|it| Duration::from_millis(*it)).collect();
+            busiest_second(&offsets)
+        };
+        assert_eq!(busiest(&[]), 0);
+        assert_eq!(busiest(&[0, 1_000]), 1);
+        assert_eq!(busiest(&[0, 700, 800, 1_699, 1_700]), 3);
     }
 
     #[test]

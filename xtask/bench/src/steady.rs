@@ -1,7 +1,7 @@
 //! A steady load of starts: so many a second, whether or not those before were answered, as long as not too many wait.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
@@ -23,7 +23,7 @@ pub(crate) struct Steady {
 }
 
 /// What came of them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Started {
     /// How many were answered.
     pub(crate) starts: f64,
@@ -33,6 +33,21 @@ pub(crate) struct Started {
     pub(crate) p50_ms: f64,
     /// The same for all but one in a hundred.
     pub(crate) p99_ms: f64,
+    /// Each of them, in the order of their answers.
+    pub(crate) all: Vec<Begun>,
+}
+
+/// A start that opened a verification.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    /// The verification's.
+    pub(crate) id: String,
+    /// The number it is for.
+    pub(crate) number: u64,
+    /// When it was due.
+    pub(crate) due: Instant,
+    /// When it was answered.
+    pub(crate) answered: Instant,
 }
 
 impl Steady {
@@ -55,7 +70,7 @@ impl Steady {
 
 async fn run(caller: Arc<Caller>, per_second: u32, mut stopped: oneshot::Receiver<()>) -> Outcome<Started> {
     let mut due = interval(Duration::from_secs(1) / per_second.max(1));
-    let (mut running, mut latencies) = (JoinSet::new(), Vec::new());
+    let (mut running, mut all) = (JoinSet::new(), Vec::<Begun>::new());
     let begin = now();
     for client in 0.. {
         let due = tokio::select! {
@@ -64,22 +79,29 @@ async fn run(caller: Arc<Caller>, per_second: u32, mut stopped: oneshot::Receive
         };
         let caller = Arc::clone(&caller);
         running.spawn(async move {
-            caller.start(client, usize::MAX).await?;
-            Ok::<_, String>(now().duration_since(due))
+            let (id, number) = caller.begin(client, usize::MAX).await?;
+            let answered = now();
+            Ok::<_, String>(Begun {
+                id,
+                number,
+                due,
+                answered,
+            })
         });
         while let Some(answered) = running.try_join_next() {
-            latencies.push(answered.map_err(|error| error.to_string())??);
+            all.push(answered.map_err(|error| error.to_string())??);
         }
         if running.len() >= IN_FLIGHT_MAX
             && let Some(answered) = running.join_next().await
         {
-            latencies.push(answered.map_err(|error| error.to_string())??);
+            all.push(answered.map_err(|error| error.to_string())??);
         }
     }
     let seconds = now().duration_since(begin).as_secs_f64();
     while let Some(answered) = running.join_next().await {
-        latencies.push(answered.map_err(|error| error.to_string())??);
+        all.push(answered.map_err(|error| error.to_string())??);
     }
+    let mut latencies: Vec<_> = all.iter().map(|it| it.answered.duration_since(it.due)).collect();
     latencies.sort_unstable();
     let millis = |thousandths| percentile(&latencies, thousandths).as_secs_f64() * 1e3;
     Ok(Started {
@@ -87,5 +109,6 @@ async fn run(caller: Arc<Caller>, per_second: u32, mut stopped: oneshot::Receive
         per_second: length(&latencies) / seconds.max(1e-3),
         p50_ms: millis(500),
         p99_ms: millis(990),
+        all,
     })
 }

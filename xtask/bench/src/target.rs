@@ -16,7 +16,7 @@ use crate::process::Process;
 use crate::service::{APP, CALLER_TOKEN, PURPOSE};
 use crate::sink::{Sink, number_of};
 
-/// Connections for four clients and more; one for fewer.
+/// Connections to each server for four clients and more; one in all for fewer.
 const CONNECTIONS: usize = 4;
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,10 +57,10 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Connects to the server at `address`, whose messages go to `sink`.
-    pub(crate) async fn connect(address: SocketAddr, sink: Sink) -> Outcome<Arc<Self>> {
+    /// Connects to the servers at `addresses`, whose messages go to `sink`. Clients are spread over all of them.
+    pub(crate) async fn connect(addresses: &[SocketAddr], sink: Sink) -> Outcome<Arc<Self>> {
         let mut clients = Vec::new();
-        for _ in 0..CONNECTIONS {
+        for address in addresses.iter().cycle().take(addresses.len() * CONNECTIONS) {
             let token = ClientToken::new(CALLER_TOKEN).map_err(|error| error.to_string())?;
             let client = connect(&format!("http://{address}"), Some(token), CALL_TIMEOUT).await;
             clients.push(client.map_err(|error| format!("{address}: {error}"))?);
@@ -76,7 +76,11 @@ impl Caller {
 
     /// The connection of one of so many clients.
     fn client(&self, client: usize, clients: usize) -> Client {
-        let place = if clients < CONNECTIONS { 0 } else { client % CONNECTIONS };
+        let place = if clients < CONNECTIONS {
+            0
+        } else {
+            client % self.clients.len()
+        };
         self.clients[place].clone()
     }
 
@@ -92,8 +96,16 @@ impl Caller {
 
     /// Starts for a fresh number and demands that a verification was opened.
     pub(crate) async fn start(&self, client: usize, clients: usize) -> Outcome<Made> {
-        self.open(client, clients, &phone()).await?;
+        self.begin(client, clients).await?;
         Ok(Made::Call)
+    }
+
+    /// The same; answers with the id of the verification, and the number it is for.
+    pub(crate) async fn begin(&self, client: usize, clients: usize) -> Outcome<(String, u64)> {
+        let phone = phone();
+        let answer = self.open(client, clients, &phone).await?;
+        let id = answer.verification.map(|it| it.id).unwrap_or_default();
+        Ok((id, number_of(&phone).unwrap_or_default()))
     }
 
     /// Checks the next prepared verification and demands its approval.
@@ -145,19 +157,24 @@ impl Caller {
     pub(crate) async fn demand_state(&self, ids: &[String], state: v1::DeliveryState) -> Outcome<()> {
         let step = ids.len().div_ceil(LOOKED_AT).max(1);
         for id in ids.iter().rev().step_by(step).chain(ids.first()) {
-            let name = v1::verification_name::Name::Id(id.clone());
-            let request = v1::GetVerificationRequest {
-                verification: Some(v1::VerificationName { name: Some(name) }),
-            };
-            let answer = self.client(0, 1).get_verification(request).await;
-            let answer = answer.map_err(|status| format!("get: {status}"))?.into_inner();
-            let deliveries = answer.verification.map(|it| it.deliveries).unwrap_or_default();
+            let deliveries = self.deliveries(0, 1, id).await?;
             let states: Vec<_> = deliveries.iter().map(|it| it.state().as_str_name()).collect();
             if states != [state.as_str_name()] {
                 return Err(format!("messages are {states:?} and not {}", state.as_str_name()));
             }
         }
         Ok(())
+    }
+
+    /// The messages of a verification.
+    pub(crate) async fn deliveries(&self, client: usize, clients: usize, id: &str) -> Outcome<Vec<v1::Delivery>> {
+        let name = v1::verification_name::Name::Id(id.to_owned());
+        let request = v1::GetVerificationRequest {
+            verification: Some(v1::VerificationName { name: Some(name) }),
+        };
+        let answer = self.client(client, clients).get_verification(request).await;
+        let answer = answer.map_err(|status| format!("get: {status}"))?.into_inner();
+        Ok(answer.verification.map(|it| it.deliveries).unwrap_or_default())
     }
 
     async fn open(&self, client: usize, clients: usize, phone: &str) -> Outcome<v1::StartVerificationResponse> {
