@@ -5,6 +5,7 @@ mod check;
 mod detours;
 mod disown;
 mod identity;
+mod news;
 mod post_order;
 mod posts;
 mod replays;

@@ -220,7 +220,7 @@ impl City {
     }
 }
 
-fn paced(throughput: u16, settings: PolicySettings) -> Rulebook {
+pub(crate) fn paced(throughput: u16, settings: PolicySettings) -> Rulebook {
     let sender = Sender {
         throughput: NonZeroU16::new(throughput).expect("not zero"),
         ..fixture::sender()
