@@ -112,8 +112,7 @@ throughput = {throughput}
 token = {{ file = "token" }}
 app_secret = {{ file = "app_secret" }}
 
-{senders}
-[apps.shop.template]
+{senders}[apps.shop.template]
 name = "verification_code"
 languages = ["en_US", "pt_BR"]
 
