@@ -16,6 +16,7 @@ use crate::alarm::Alarm;
 const WAITING_MAX: usize = 1_024;
 /// Errands that run at a time. With an answer in 200 ms this is 1,280 messages a second.
 const RUNNING_MAX: usize = 256;
+
 /// Runs errands in this process: at once while there is a place, from a bounded queue when there is none.
 pub(crate) struct QueueCourier {
     queue: mpsc::Sender<Errand>,
@@ -37,7 +38,7 @@ struct Places {
     dispatch: OnceLock<Arc<Dispatch>>,
 }
 
-/// A courier, and the errands that are handed to it. What it has no room for, and what is due later, it tells `alarm`.
+/// A courier, and the errands that are handed to it. What will be due it tells `alarm`.
 pub(crate) fn courier(alarm: &Arc<Alarm>) -> (Arc<QueueCourier>, Errands) {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let places = Arc::new(Places {
@@ -80,17 +81,11 @@ impl Courier for QueueCourier {
     }
 }
 
-/// Runs an errand to its end, and waits where it has to wait for a sender.
-pub(crate) async fn carry_out(dispatch: &Dispatch, errand: Errand) {
-    let mut next = Some(errand);
-    while let Some(errand) = next {
-        next = match dispatch.run(errand).await {
-            Some(Postponed { errand, wait }) => {
-                tokio::time::sleep(wait).await;
-                Some(errand)
-            }
-            None => None,
-        };
+/// Waits as long as an errand has to that waits for a sender, and runs it again, to its end.
+pub(crate) async fn carry_on(dispatch: &Dispatch, mut postponed: Option<Postponed>) {
+    while let Some(Postponed { errand, wait }) = postponed {
+        tokio::time::sleep(wait).await;
+        postponed = dispatch.run(errand).await;
     }
 }
 
@@ -98,7 +93,7 @@ impl Places {
     fn run(&self, dispatch: &Arc<Dispatch>, errand: Errand, place: OwnedSemaphorePermit) {
         let dispatch = Arc::clone(dispatch);
         self.running.spawn(async move {
-            carry_out(&dispatch, errand).await;
+            carry_on(&dispatch, dispatch.run(errand).await).await;
             drop(place);
         });
     }

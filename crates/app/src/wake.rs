@@ -18,7 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::alarm::Alarm;
-use crate::background::carry_out;
+use crate::background::carry_on;
 use crate::system::{SystemClock, SystemRandom};
 
 /// Recipients that are woken at a time.
@@ -167,10 +167,7 @@ impl Rounds {
             // What went wrong was observed by the use case.
             let woken = dispatch.wake(key).await;
             let failed = woken.is_err();
-            if let Ok(Some(postponed)) = woken {
-                tokio::time::sleep(postponed.wait).await;
-                carry_out(&dispatch, postponed.errand).await;
-            }
+            carry_on(&dispatch, woken.unwrap_or_default()).await;
             Woken { key, failed }
         });
     }

@@ -89,16 +89,6 @@ impl DeliveryState {
         }
     }
 
-    /// The rank of the state a report leads to.
-    pub const fn rank_of(report: &DeliveryReport) -> u8 {
-        match report {
-            DeliveryReport::Sent => Self::Sent.rank(),
-            DeliveryReport::Failed { .. } => Self::Failed(FailureReason::Undeliverable).rank(),
-            DeliveryReport::Delivered => Self::Delivered.rank(),
-            DeliveryReport::Read => Self::Read.rank(),
-        }
-    }
-
     /// The state as one word, for logs and metrics.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -227,6 +217,20 @@ pub enum NextStep {
     Uncertain,
 }
 
+impl NextStep {
+    /// The reason a message ends for when nothing is left to try.
+    pub const fn failure_reason(self) -> FailureReason {
+        match self {
+            Self::Rejected(Rejection::Undeliverable) => FailureReason::Undeliverable,
+            Self::Rejected(Rejection::Country) => FailureReason::CountryBarred,
+            Self::Rejected(Rejection::Identity) => FailureReason::IdentityChanged,
+            Self::Misconfigured(_) | Self::AnotherLanguage | Self::Unclear => FailureReason::Misconfigured,
+            Self::Throttled { .. } => FailureReason::Throttled,
+            Self::Unavailable | Self::Uncertain => FailureReason::ProviderUnavailable,
+        }
+    }
+}
+
 /// Why a provider will never deliver to a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rejection {
@@ -346,4 +350,16 @@ pub enum DeliveryReport {
         /// The provider's words.
         report: ProviderReport,
     },
+}
+
+impl DeliveryReport {
+    /// The state of a message of which this is true.
+    pub const fn state(&self) -> DeliveryState {
+        match self {
+            Self::Sent => DeliveryState::Sent,
+            Self::Delivered => DeliveryState::Delivered,
+            Self::Read => DeliveryState::Read,
+            Self::Failed { step, .. } => DeliveryState::Failed(step.failure_reason()),
+        }
+    }
 }

@@ -31,6 +31,7 @@ pub mod recipient;
 pub mod reference;
 pub mod request;
 pub mod retry;
+mod roll;
 pub mod sender;
 pub mod template;
 pub mod time;

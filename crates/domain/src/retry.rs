@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::roll::below;
+
 /// How many attempts a message gets whose failure nobody explains, the first included (Meta: code 1).
 pub const UNCLEAR_TRIES_MAX: u8 = 2;
 
@@ -32,9 +34,7 @@ impl RetrySettings {
         let doublings = u32::from(failed.saturating_sub(1)).min(30);
         let ceiling = self.first_wait.saturating_mul(1 << doublings).min(self.wait_max);
         let span = crate::time::millis(ceiling).saturating_add(1);
-        // The high half of a 128-bit product scales the jitter without a division's bias worth speaking of.
-        let millis = (u128::from(jitter) * u128::from(span)) >> 64;
-        Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+        Duration::from_millis(below(span, jitter))
     }
 }
 

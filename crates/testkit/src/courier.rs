@@ -12,6 +12,7 @@ use crate::sync::lock;
 pub struct ManualCourier {
     waiting: Mutex<Vec<Errand>>,
     room: usize,
+    expected: Mutex<Vec<Timestamp>>,
 }
 
 impl ManualCourier {
@@ -20,7 +21,13 @@ impl ManualCourier {
         Self {
             waiting: Mutex::new(Vec::new()),
             room,
+            expected: Mutex::new(Vec::new()),
         }
+    }
+
+    /// The moments at which somebody expects something to be due, in the order they were told.
+    pub fn expected(&self) -> Vec<Timestamp> {
+        lock(&self.expected).clone()
     }
 
     /// Lets errands wait that were taken, room or not.
@@ -51,8 +58,10 @@ impl Courier for ManualCourier {
         Ok(())
     }
 
-    /// Tests wake recipients by hand.
-    fn expect(&self, _at: Timestamp) {}
+    /// Only remembers it: tests wake recipients by hand.
+    fn expect(&self, at: Timestamp) {
+        lock(&self.expected).push(at);
+    }
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ pub enum BuildError {
 /// What the provider answered, for the log at the edge.
 #[derive(Debug, Error)]
 #[error("the provider answered with HTTP status {0}")]
-struct Answered(u16);
+pub(crate) struct Answered(pub(crate) u16);
 
 #[derive(Debug, Error)]
 #[error("no such sender is configured")]

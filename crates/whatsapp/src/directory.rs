@@ -9,7 +9,7 @@ use reqwest::header::ACCEPT;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::client::{CloudApi, read};
+use crate::client::{Answered, CloudApi, read};
 use crate::config::Route;
 
 /// How long a look may take. Nobody waits for it.
@@ -61,7 +61,3 @@ fn rating(text: &str) -> Quality {
 #[derive(Debug, Error)]
 #[error("the provider has no place where this sender can be asked about")]
 struct NoPlace;
-
-#[derive(Debug, Error)]
-#[error("the provider answered with HTTP status {0}")]
-struct Answered(u16);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::delivery::{FailureReason, Fault, NextStep, Rejection, ThrottleScope};
+use crate::delivery::{Fault, NextStep, ThrottleScope};
 use crate::policy::Policy;
 use crate::retry::{UNCLEAR_TRIES_MAX, pair_wait};
 use crate::template::Language;
@@ -68,17 +68,5 @@ impl Failure<'_> {
             Some(Detour::Language(language)) => language.clone(),
             _ => before.clone(),
         }
-    }
-}
-
-/// The reason a message ended for, when nothing is left to try.
-pub(super) const fn failure_reason(step: NextStep) -> FailureReason {
-    match step {
-        NextStep::Rejected(Rejection::Undeliverable) => FailureReason::Undeliverable,
-        NextStep::Rejected(Rejection::Country) => FailureReason::CountryBarred,
-        NextStep::Rejected(Rejection::Identity) => FailureReason::IdentityChanged,
-        NextStep::Misconfigured(_) | NextStep::AnotherLanguage | NextStep::Unclear => FailureReason::Misconfigured,
-        NextStep::Throttled { .. } => FailureReason::Throttled,
-        NextStep::Unavailable | NextStep::Uncertain => FailureReason::ProviderUnavailable,
     }
 }

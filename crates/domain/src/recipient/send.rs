@@ -11,7 +11,7 @@ use crate::id::Serial;
 use crate::key::KeyRing;
 use crate::policy::Policy;
 use crate::recipient::Recipient;
-use crate::recipient::failure::{Detour, Failure, failure_reason};
+use crate::recipient::failure::{Detour, Failure};
 use crate::recipient::settle::drop_time;
 use crate::time::Timestamp;
 use crate::verification::Verification;
@@ -240,12 +240,7 @@ impl Recipient {
         let Some(delivery) = verification.deliveries.iter_mut().find(|it| it.number == number) else {
             return false;
         };
-        let state = match status.report {
-            DeliveryReport::Sent => DeliveryState::Sent,
-            DeliveryReport::Delivered => DeliveryState::Delivered,
-            DeliveryReport::Read => DeliveryState::Read,
-            DeliveryReport::Failed { step, .. } => DeliveryState::Failed(failure_reason(*step)),
-        };
+        let state = status.report.state();
         // Of two messages that one delivery became, the slower one's statuses say nothing else that is new.
         let is_news = delivery.know(status.message);
         if state.rank() <= delivery.state.rank() {
@@ -270,7 +265,11 @@ impl Recipient {
                 verification.add_delivery(language, DeliveryState::Due { at }, tries, now);
             }
         } else if policy.identity_memory.is_some() && status.identity.is_some() {
-            verification.identity = status.identity.cloned();
+            // Late word of an older message may be about the phone before.
+            let is_newest = verification.deliveries.last().is_some_and(|it| it.number == number);
+            if is_newest || verification.identity.is_none() {
+                verification.identity = status.identity.cloned();
+            }
             self.bind_identity(policy);
         }
         self.after_move(serial, now);
@@ -374,9 +373,9 @@ impl Delivery {
             self.language = failure.language(&self.language);
             self.put(DeliveryState::Due { at }, now);
         } else if matches!(failure.step, NextStep::Rejected(_)) {
-            self.put(DeliveryState::Failed(failure_reason(failure.step)), now);
+            self.put(DeliveryState::Failed(failure.step.failure_reason()), now);
         } else {
-            self.end(failure_reason(failure.step), now);
+            self.end(failure.step.failure_reason(), now);
         }
     }
 }

@@ -33,19 +33,6 @@ enum State {
 }
 
 impl Breaker {
-    /// Whether a message may go now. The first one after an opening has to call [`Breaker::begin`].
-    pub fn lets_through(&self, now: Timestamp) -> bool {
-        match self.state {
-            State::Closed => true,
-            State::Open { until } | State::Probing { until } => !is_ahead(until, now),
-        }
-    }
-
-    /// Whether nothing went wrong since the last message that was taken.
-    pub fn is_closed(&self) -> bool {
-        self.state == State::Closed
-    }
-
     /// Until when it is open; `None` when it is closed, when its time is over, or while a probe is under way.
     pub fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
         match self.state {
@@ -62,7 +49,7 @@ impl Breaker {
         }
     }
 
-    /// A message that was let through sets out, and may take `timeout`. Unless the breaker is closed, it is the probe.
+    /// A message sets out, and may take `timeout`. Unless the breaker is closed, it is the probe.
     pub fn begin(&mut self, timeout: Duration, now: Timestamp) {
         if !self.is_closed() {
             self.state = State::Probing {
@@ -110,6 +97,11 @@ impl Breaker {
         Some(until)
     }
 
+    /// Whether nothing went wrong since the last message that was taken.
+    fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
     fn is_old(&self, began_at: Timestamp, now: Timestamp) -> bool {
         // A turn that is still to come was written by a clock that was set back since.
         began_at <= self.turned_at && self.turned_at <= now
@@ -131,6 +123,12 @@ mod tests {
         Timestamp::from_unix_millis(1_000_000_000 + seconds * 1_000)
     }
 
+    impl Breaker {
+        fn is_free(&self, now: Timestamp) -> bool {
+            self.open_until(now).is_none() && self.probing_until(now).is_none()
+        }
+    }
+
     /// A breaker that opened at 0 for a minute.
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
@@ -140,25 +138,25 @@ mod tests {
 
     #[test]
     fn an_open_breaker_lets_one_probe_through_when_its_time_is_over() {
-        assert!(Breaker::default().lets_through(at(0)));
+        assert!(Breaker::default().is_free(at(0)));
         let mut breaker = opened();
-        assert!(!breaker.lets_through(at(59)));
-        assert!(breaker.lets_through(at(60)));
+        assert!(!breaker.is_free(at(59)));
+        assert!(breaker.is_free(at(60)));
         breaker.begin(Duration::from_secs(5), at(60));
-        assert!(!breaker.lets_through(at(64)));
+        assert!(!breaker.is_free(at(64)));
         assert_eq!(breaker.probing_until(at(64)), Some(at(65)));
         assert!(breaker.close(at(60), at(64)));
-        assert!(breaker.lets_through(at(64)) && !breaker.close(at(64), at(65)));
+        assert!(breaker.is_free(at(64)) && !breaker.close(at(64), at(65)));
     }
 
     #[test]
     fn a_probe_that_never_ends_or_says_nothing_lets_the_next_one_through() {
         let mut breaker = opened();
         breaker.begin(Duration::from_secs(5), at(60));
-        assert!(breaker.lets_through(at(65)));
+        assert!(breaker.is_free(at(65)));
         breaker.begin(Duration::from_secs(5), at(65));
         breaker.give_up_probe(at(66));
-        assert!(breaker.lets_through(at(66)) && !breaker.is_closed());
+        assert!(breaker.is_free(at(66)) && !breaker.is_closed());
     }
 
     #[test]
@@ -186,14 +184,14 @@ mod tests {
         assert_eq!(breaker.open(MINUTE, at(0), at(61)), None, "told late");
         assert!(breaker.close(at(60), at(61)));
         assert_eq!(breaker.open(MINUTE, at(30), at(62)), None, "told later still");
-        assert!(breaker.lets_through(at(62)));
+        assert!(breaker.is_free(at(62)));
     }
 
     #[test]
     fn a_clock_that_is_set_back_does_not_keep_it_open() {
         let mut breaker = Breaker::default();
         breaker.open(MINUTE, at(7_200), at(7_200));
-        assert!(breaker.lets_through(at(0)));
+        assert!(breaker.is_free(at(0)));
         breaker.begin(Duration::from_secs(5), at(0));
         assert!(breaker.close(at(0), at(1)));
     }

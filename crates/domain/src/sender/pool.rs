@@ -1,11 +1,11 @@
 //! Which of an app's senders a message goes out from.
 
+use crate::roll::below;
+
 /// Which of `shares` a uniform 64-bit `roll` falls on, each as likely as its share of the sum. `None` when there is
 /// nothing to choose from.
 pub fn pick(shares: &[u64], roll: u64) -> Option<usize> {
-    let sum: u64 = shares.iter().sum();
-    // The high half of a 128-bit product scales the roll without a division's bias worth speaking of.
-    let mut point = u64::try_from((u128::from(roll) * u128::from(sum)) >> 64).unwrap_or(0);
+    let mut point = below(shares.iter().sum(), roll);
     for (index, share) in shares.iter().enumerate() {
         if point < *share {
             return Some(index);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::delivery::{Delivery, DeliveryReport, DeliveryState, IdentityHash, MessageId};
+use crate::delivery::{Delivery, DeliveryReport, IdentityHash, MessageId};
 use crate::event::{Event, IgnoredReport};
 use crate::id::RecipientKey;
 use crate::ports::{Courier, Errand, Observer, Random};
@@ -15,7 +15,7 @@ use crate::reference::DeliveryReference;
 use crate::sender::SenderId;
 use crate::use_case::records::{Decision, Moment};
 use crate::use_case::senders::SenderFailure;
-use crate::use_case::{Error, Ports, Records, Senders};
+use crate::use_case::{Error, Ports, Records, Senders, roll};
 
 /// One thing that a post says about one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,9 +146,7 @@ impl ApplyDelivery {
     ) -> Result<Vec<Applied>, Error> {
         // One for all of them: at most one leads to a new message, since only the newest message is tried again, and
         // nothing can have been said yet about the one that takes its place.
-        let mut jitter = [0; 8];
-        self.random.fill(&mut jitter);
-        let jitter = u64::from_be_bytes(jitter);
+        let jitter = roll(&*self.random);
         let decided = self
             .records
             .decide(key, None, None, |recipient, moment| {
@@ -176,8 +174,10 @@ impl ApplyDelivery {
             .await?;
         let due = decided.written.as_ref().and_then(|(_, recipient)| recipient.wake_at());
         if due.is_some_and(|at| at <= self.records.clock.now()) {
-            // A new message takes the place of a failed one. Without room the loop sends it.
-            let _: Result<(), Errand> = self.courier.hand_over(Errand::Wake(key));
+            // A new message takes the place of a failed one. Without room it is the loop's work, at once.
+            if self.courier.hand_over(Errand::Wake(key)).is_err() {
+                self.courier.expect(self.records.clock.now());
+            }
         }
         Ok(decided.answer)
     }
@@ -202,7 +202,7 @@ impl ApplyDelivery {
             return Applied::Ignored(IgnoredReport::Forgotten);
         };
         // What failed long ago says nothing about now: providers repeat their posts for days.
-        let news = verification.is_open() && delivery.state.rank() < DeliveryState::rank_of(&reported.report);
+        let news = verification.is_open() && delivery.state.rank() < reported.report.state().rank();
         let detour = if news {
             self.detour(recipient, delivery, reported, moment)
         } else {

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use crate::delivery::{MessageId, MessageTag};
 use crate::event::Event;
-use crate::id::{AppId, Identified, Purpose, RecipientKey, VerificationId};
+use crate::id::{AppId, Purpose, RecipientKey};
 use crate::phone::PhoneNumber;
 use crate::ports::NumberingPlan;
-use crate::recipient::Recipient;
 use crate::sender::SenderId;
 use crate::use_case::records::Decision;
 use crate::use_case::{Error, Ports, Records};
@@ -92,7 +91,7 @@ impl Disown {
                     return Ok(Decision::Keep(None));
                 };
                 let canceled = recipient.cancel(serial, CanceledBy::Person, moment.now);
-                let answer = Some((self.subject(key, serial, &recipient), canceled));
+                let answer = Some((self.records.subject(key, serial, &recipient), canceled));
                 if !canceled {
                     return Ok(Decision::Keep(answer));
                 }
@@ -108,14 +107,5 @@ impl Disown {
         };
         self.records.observer.record(&Event::Disowned { subject, canceled });
         Ok(true)
-    }
-
-    fn subject(&self, key: RecipientKey, serial: crate::id::Serial, recipient: &Recipient) -> Identified {
-        let identity = &self.records.rulebook.identity;
-        Identified {
-            app: recipient.app.clone(),
-            purpose: recipient.purpose.clone(),
-            verification: VerificationId::new(identity, key, serial, &recipient.salt.0),
-        }
     }
 }

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use crate::delivery::{NextStep, ProviderReport};
 use crate::event::Event;
-use crate::id::{Identified, RecipientKey, Shard, VerificationId};
+use crate::id::{RecipientKey, Shard};
+use crate::policy::Policy;
 use crate::ports::{ClaimedDelivery, Courier, Errand, Message, Messenger, Random, Stored};
-use crate::recipient::{AttemptResult, Claim, Delay, NotSendable, Recipient};
+use crate::recipient::{AttemptResult, Delay, NotSendable, Recipient};
 use crate::reference::DeliveryReference;
+use crate::roll::below;
 use crate::sender::SenderId;
 use crate::template::Language;
+use crate::time::{Timestamp, millis};
 use crate::use_case::records::{Decision, Moment};
 use crate::use_case::senders::{Choice, Departure, SenderFailure};
-use crate::use_case::{Error, Ports, Records, Senders};
+use crate::use_case::{Error, Ports, Records, Senders, roll};
 
 /// How long a claim may wait for its turn before the record is read again.
 const STALE_AFTER: Duration = Duration::from_secs(1);
@@ -26,8 +29,8 @@ const SPREAD_MAX: Duration = Duration::from_secs(5);
 const NOT_CONFIGURED: &str = "this instance knows no such app, template or key";
 
 impl ClaimedDelivery {
-    /// Gives the claim back, so that the loop sends the message. A failure costs the lease and nothing else.
-    pub(super) async fn release(self, records: &Records) {
+    /// Gives the claim back, so that the loop sends the message, at once. A failure costs the lease and nothing else.
+    pub(super) async fn release(self, records: &Records, courier: &dyn Courier) {
         let claim = self.claim;
         let released = records
             .decide(self.key, Some(self.stored), None, |recipient, moment| {
@@ -44,11 +47,13 @@ impl ClaimedDelivery {
                 })
             })
             .await;
-        if released.is_err() {
-            records.observer.record(&Event::WakeFailed {
+        let at = records.clock.now();
+        match released {
+            Ok(_) => courier.expect(at),
+            Err(_) => records.observer.record(&Event::WakeFailed {
                 recipient: self.key,
-                at: records.clock.now(),
-            });
+                at,
+            }),
         }
     }
 }
@@ -193,11 +198,10 @@ impl Dispatch {
 
     /// A rest, and up to half of it more.
     fn rest(&self, wait: Duration, report: Option<ProviderReport>) -> Delay {
-        let most = crate::time::millis(wait / 2).min(crate::time::millis(SPREAD_MAX));
-        let millis = (u128::from(self.roll()) * u128::from(most)) >> 64;
+        let most = millis((wait / 2).min(SPREAD_MAX));
         Delay {
             wait,
-            spread: Duration::from_millis(u64::try_from(millis).unwrap_or(0)),
+            spread: Duration::from_millis(below(most, self.roll())),
             report,
         }
     }
@@ -269,7 +273,7 @@ impl Dispatch {
         match why {
             // Given back, settling the record says that it is too late, and why.
             NotSendable::Late => {
-                claimed.release(&self.records).await;
+                claimed.release(&self.records, &*self.courier).await;
                 Sent::Done
             }
             // Another instance may be configured otherwise, during a roll-out for one; so it is tried again.
@@ -317,7 +321,7 @@ impl Dispatch {
             .ok_or(NotSendable::Unconfigured)?;
         let (delivery, code) = recipient.code_to_send(claimed.claim, &rulebook.keys, policy, now)?;
         let reference = DeliveryReference {
-            verification: self.id(claimed),
+            verification: self.records.id(claimed.key, claimed.claim.serial, recipient),
             delivery: claimed.claim.delivery,
         };
         Ok(Message {
@@ -385,10 +389,10 @@ impl Dispatch {
     async fn write(
         &self,
         claimed: ClaimedDelivery,
-        mut change: impl FnMut(&mut Recipient, &crate::policy::Policy, crate::time::Timestamp) -> bool + Send,
+        mut change: impl FnMut(&mut Recipient, &Policy, Timestamp) -> bool + Send,
     ) -> Sent {
         let ClaimedDelivery { key, claim, stored } = claimed;
-        let subject = self.subject(key, claim, &stored.recipient);
+        let subject = self.records.subject(key, claim.serial, &stored.recipient);
         let recorded = self
             .records
             .decide(key, Some(stored), None, |recipient, moment| {
@@ -421,29 +425,8 @@ impl Dispatch {
         }
     }
 
-    fn subject(&self, key: RecipientKey, claim: Claim, recipient: &Recipient) -> Identified {
-        let identity = &self.records.rulebook.identity;
-        Identified {
-            app: recipient.app.clone(),
-            purpose: recipient.purpose.clone(),
-            verification: VerificationId::new(identity, key, claim.serial, &recipient.salt.0),
-        }
-    }
-
-    fn id(&self, claimed: &ClaimedDelivery) -> VerificationId {
-        let recipient = &claimed.stored.recipient;
-        VerificationId::new(
-            &self.records.rulebook.identity,
-            claimed.key,
-            claimed.claim.serial,
-            &recipient.salt.0,
-        )
-    }
-
     /// A uniform 64-bit number.
     fn roll(&self) -> u64 {
-        let mut bytes = [0; 8];
-        self.random.fill(&mut bytes);
-        u64::from_be_bytes(bytes)
+        roll(&*self.random)
     }
 }

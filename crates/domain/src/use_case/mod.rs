@@ -125,6 +125,13 @@ impl VerificationName {
     }
 }
 
+/// A uniform 64-bit number.
+fn roll(random: &dyn Random) -> u64 {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes);
+    u64::from_be_bytes(bytes)
+}
+
 /// The context pairs of a request.
 pub type ContextPairs = BTreeMap<String, String>;
 

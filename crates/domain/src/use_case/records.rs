@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::delivery::{Delivery, DeliveryState};
 use crate::event::{Event, Settlement};
-use crate::id::{Identified, RecipientKey, VerificationId};
+use crate::id::{Identified, RecipientKey, Serial, VerificationId};
 use crate::limit::Charge;
 use crate::policy::Policy;
 use crate::ports::{
@@ -240,6 +240,20 @@ impl Records {
         Ok(None)
     }
 
+    /// A verification of a record as events name it.
+    pub(super) fn subject(&self, key: RecipientKey, serial: Serial, recipient: &Recipient) -> Identified {
+        Identified {
+            app: recipient.app.clone(),
+            purpose: recipient.purpose.clone(),
+            verification: self.id(key, serial, recipient),
+        }
+    }
+
+    /// The id of a verification of a record.
+    pub(super) fn id(&self, key: RecipientKey, serial: Serial, recipient: &Recipient) -> VerificationId {
+        VerificationId::new(&self.rulebook.identity, key, serial, &recipient.salt.0)
+    }
+
     fn settled(&self, stored: Option<&Stored>) -> (Option<Recipient>, Moment) {
         let now = self.clock.now();
         let Some(stored) = stored else {
@@ -267,11 +281,7 @@ impl Records {
         self.feed.publish(key);
         for verification in &after.verifications {
             let known = before.and_then(|it| it.verification(verification.serial));
-            let subject = || Identified {
-                app: after.app.clone(),
-                purpose: after.purpose.clone(),
-                verification: VerificationId::new(&self.rulebook.identity, key, verification.serial, &after.salt.0),
-            };
+            let subject = || self.subject(key, verification.serial, after);
             self.tell_deliveries(known, verification, &subject);
             let was_open = known.is_none_or(Verification::is_open);
             if let (true, Some(ended_at), Some(reason)) =

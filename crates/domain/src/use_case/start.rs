@@ -211,7 +211,7 @@ impl Start {
             let stored = Stored { version, recipient };
             let claimed = Box::new(ClaimedDelivery { key, claim, stored });
             if let Err(Errand::Send(claimed)) = self.courier.hand_over(Errand::Send(claimed)) {
-                claimed.release(&self.records).await;
+                claimed.release(&self.records, &*self.courier).await;
             }
         }
         let subject = Identified {

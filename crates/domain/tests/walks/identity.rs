@@ -145,6 +145,23 @@ async fn a_person_who_was_sent_a_code_and_not_approved_is_not_bound() {
 }
 
 #[tokio::test]
+async fn late_word_of_an_older_message_does_not_say_who_received_the_newer_one() {
+    let walk = Walk::remembering();
+    let id = walk.opened().await;
+    let older = walk.house.messenger.sent().remove(0).reference;
+    walk.wait(60);
+    walk.start().await.expect("sent again");
+    walk.reaches("ana", DeliveryReport::Delivered).await;
+    let late = ReportedDelivery {
+        identity: Some(hash("the phone before")),
+        ..ReportedDelivery::new(Some(older), DeliveryReport::Read)
+    };
+    walk.hears_post(vec![late]).await;
+    walk.approve(id).await;
+    assert_eq!(walk.record().await.identity.map(|it| it.hash), Some(hash("ana")));
+}
+
+#[tokio::test]
 async fn a_resend_and_a_repeated_attempt_are_meant_for_the_same_person() {
     let walk = Walk::remembering();
     walk.approves("ana").await;

@@ -100,36 +100,29 @@ async fn a_template_that_fails_in_a_language_is_tried_in_the_default_one_at_once
     assert!(sent[0].code == sent[1].code, "the same code");
 }
 
-#[tokio::test]
-async fn a_probe_that_only_shows_a_bad_number_shows_that_the_sender_works() {
+/// The sender is shut, the probe comes to this, and the next message sets out at once.
+async fn is_followed_at_once_after(probe: NextStep) {
     let walk = Walk::new();
     walk.house.messenger.answer_next(Err(ACCOUNT));
     walk.asks(to(fixture::phone_number(0)))
         .await
         .expect("nothing is known yet");
     walk.passes(60);
-    walk.house
-        .messenger
-        .answer_next(Err(NextStep::Rejected(Rejection::Undeliverable)));
-    walk.asks(to(fixture::phone_number(1))).await.expect("the probe");
-    walk.asks(to(fixture::phone_number(2)))
-        .await
-        .expect("and at once the next");
-    assert_eq!(walk.house.messenger.sent().len(), 3);
+    walk.house.messenger.answer_next(Err(probe));
+    for n in [1, 2] {
+        walk.asks(to(fixture::phone_number(n))).await.expect("may set out");
+    }
+    assert_eq!(walk.house.messenger.sent().len(), 3, "{probe:?}");
+}
+
+#[tokio::test]
+async fn a_probe_that_only_shows_a_bad_number_shows_that_the_sender_works() {
+    is_followed_at_once_after(NextStep::Rejected(Rejection::Undeliverable)).await;
 }
 
 #[tokio::test]
 async fn a_probe_that_says_nothing_leaves_the_finding_out_to_the_next_message() {
-    let walk = Walk::new();
-    walk.house.messenger.answer_next(Err(ACCOUNT));
-    walk.asks(to(fixture::phone_number(0)))
-        .await
-        .expect("nothing is known yet");
-    walk.passes(60);
-    walk.house.messenger.answer_next(Err(NextStep::Unavailable));
-    walk.asks(to(fixture::phone_number(1))).await.expect("the probe");
-    walk.asks(to(fixture::phone_number(2))).await.expect("the next probe");
-    assert_eq!(walk.house.messenger.sent().len(), 3);
+    is_followed_at_once_after(NextStep::Unavailable).await;
 }
 
 #[tokio::test]

@@ -300,6 +300,7 @@ async fn a_courier_without_room_leaves_the_message_to_the_loop_at_once() {
         .await
         .unwrap();
     assert_eq!(house.messenger.sent().len(), 0);
+    assert_eq!(house.courier.expected(), [house.ports.clock.now()]);
     house
         .wake_due(countersign_domain::id::ShardCount::DEFAULT)
         .await

@@ -74,10 +74,13 @@ impl Known {
         language: &Language,
         now: Timestamp,
     ) -> Option<Hindrance> {
-        let way = (app.clone(), sender.id.clone(), language.clone());
-        let template = self.templates.get(&way);
-        if let Some(hindrance) = template.and_then(|it| it.hindrance(Fault::Template, now)) {
-            return Some(hindrance);
+        // Asked for each message, and mostly there is nothing to look for.
+        if !self.templates.is_empty() {
+            let way = (app.clone(), sender.id.clone(), language.clone());
+            let template = self.templates.get(&way);
+            if let Some(hindrance) = template.and_then(|it| it.hindrance(Fault::Template, now)) {
+                return Some(hindrance);
+            }
         }
         let condition = self.condition(sender);
         let account = condition.shutter.hindrance(Fault::Account, now);

@@ -133,16 +133,16 @@ impl Senders {
     }
 
     /// How long until a message could join the queue, when so many wait for their turn that it would come too late from
-    /// every sender.
+    /// every sender that can send.
     pub(super) fn overcrowded(&self, departure: Departure<'_>, now: Timestamp) -> Option<Duration> {
+        let Departure { id, app, language, .. } = departure;
         let useful = departure.useful();
         let mut known = self.known();
-        let waits = departure
-            .app
-            .senders
-            .iter()
-            .map(|it| known.condition(it).pace.waiting(now));
-        let shortest = waits.min()?;
+        let wait = |sender: &Sender| {
+            let is_free = known.hindrance(id, sender, language, now).is_none();
+            is_free.then(|| known.condition(sender).pace.waiting(now))
+        };
+        let shortest = app.senders.iter().filter_map(wait).min()?;
         shortest.checked_sub(useful).filter(|over| !over.is_zero())
     }
 
