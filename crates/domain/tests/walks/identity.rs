@@ -153,7 +153,7 @@ async fn late_word_of_an_older_message_does_not_say_who_received_the_newer_one()
     walk.start().await.expect("sent again");
     walk.reaches("ana", DeliveryReport::Delivered).await;
     let late = ReportedDelivery {
-        identity: Some(hash("the phone before")),
+        identity: Some(hash("before")),
         ..ReportedDelivery::new(Some(older), DeliveryReport::Read)
     };
     walk.hears_post(vec![late]).await;
