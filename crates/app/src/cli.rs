@@ -33,6 +33,9 @@ pub(crate) enum Command {
     Cancel(IdArgs),
     /// Follow a verification until it ends; ends with 0 when it was approved, 3 when it was not
     Watch(WatchArgs),
+    /// Prepare the templates of an app
+    #[command(subcommand)]
+    Templates(TemplatesCommand),
 }
 
 /// Where `dev` listens.
@@ -163,6 +166,28 @@ pub(crate) struct WatchArgs {
     /// How to reach the service.
     #[command(flatten)]
     pub(crate) client: ClientArgs,
+}
+
+/// What to do for templates.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TemplatesCommand {
+    /// Print the hash of an Android app's signature, which one-tap and zero-tap need; ends with 64 when a file holds no
+    /// certificate
+    Hash(HashArgs),
+}
+
+/// Which app, and what it is signed with.
+#[derive(Debug, Args)]
+pub(crate) struct HashArgs {
+    /// The app's package name, such as com.example.app
+    #[arg(long)]
+    pub(crate) package: String,
+    /// The certificates the app is signed with, in PEM or DER: debug, upload, Play App Signing
+    #[arg(required = true, value_name = "CERTIFICATE")]
+    pub(crate) certificates: Vec<PathBuf>,
+    /// Answer in JSON, one line for each certificate
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn pair(text: &str) -> Result<(String, String), &'static str> {

@@ -17,6 +17,7 @@ mod service;
 mod stores;
 mod system;
 mod telemetry;
+mod templates;
 mod wake;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
             Command::Get(args) => client::get(args, &environment).await,
             Command::Cancel(args) => client::cancel(args, &environment).await,
             Command::Watch(args) => client::watch(args, &environment).await,
+            Command::Templates(command) => templates::run(&command),
         }
     })
 }

@@ -33,6 +33,7 @@ pub mod request;
 pub mod retry;
 mod roll;
 pub mod sender;
+pub mod supported_app;
 pub mod template;
 pub mod time;
 pub mod use_case;
