@@ -28,12 +28,8 @@ pub(crate) async fn before_acceptance(shared: &Shared, fault: Option<&Fault>) ->
         Fault::Answer { status, body } => raw(*status, "application/json", body.clone()),
         Fault::Error { code } => refusal(shared, &GraphError::documented(*code)),
         Fault::Throttle { code, regain } => {
-            let mut answer = refusal(shared, &GraphError::documented(*code));
             let minutes = u64::try_from(regain.as_millis().div_ceil(60_000)).unwrap_or(u64::MAX);
-            if let Ok(usage) = HeaderValue::try_from(usage(shared, minutes).to_string()) {
-                answer.headers_mut().insert("x-business-use-case-usage", usage);
-            }
-            answer
+            throttled(shared, *code, minutes)
         }
         Fault::Html { status } => raw(*status, "text/html; charset=utf-8", PROXY_PAGE.to_owned()),
         Fault::Empty { status } => status_of(*status).into_response(),
@@ -42,18 +38,20 @@ pub(crate) async fn before_acceptance(shared: &Shared, fault: Option<&Fault>) ->
         Fault::AcceptThenSilence
         | Fault::AcceptThenHangUp
         | Fault::AcceptThenHalfAnswer
+        | Fault::AcceptThenError { .. }
         | Fault::AcceptThenAnswerAfter(_)
         | Fault::AcceptedHeld => return None,
     };
     Some(answer)
 }
 
-/// What is left of the answer to an accepted message. The caller holds a [`crate::time::Busy`].
+/// What is left of the answer to an accepted message, or to a call that was carried out. The caller holds a [`crate::time::Busy`].
 pub(crate) async fn after_acceptance(shared: &Shared, fault: Option<&Fault>, answer: Json<Value>) -> Response {
     match fault {
         Some(Fault::AcceptThenSilence) => shared.time.wait_for(silence(shared)).await,
         Some(Fault::AcceptThenHangUp) => HangUp::response(),
         Some(Fault::AcceptThenHalfAnswer) => half(answer.0.to_string().as_bytes()),
+        Some(Fault::AcceptThenError { code }) => refusal(shared, &GraphError::documented(*code)),
         Some(Fault::AcceptThenAnswerAfter(wait)) => {
             shared.time.sleep(*wait).await;
             answer.into_response()
@@ -68,6 +66,15 @@ pub(crate) fn refusal(shared: &Shared, error: &GraphError) -> Response {
     let trace = trace_id(shared.next_request(), shared.now_ms());
     let status = StatusCode::from_u16(error.http_status).unwrap_or(StatusCode::BAD_REQUEST);
     (status, Json(error.body(&trace))).into_response()
+}
+
+/// A throttle's error, with how many minutes to wait.
+pub(crate) fn throttled(shared: &Shared, code: u32, minutes: u64) -> Response {
+    let mut answer = refusal(shared, &GraphError::documented(code));
+    if let Ok(usage) = HeaderValue::try_from(usage(shared, minutes).to_string()) {
+        answer.headers_mut().insert("x-business-use-case-usage", usage);
+    }
+    answer
 }
 
 /// `X-Business-Use-Case-Usage` of an account that is at its limit (Meta: rate limits; the last number is minutes).

@@ -193,7 +193,7 @@ struct Words {
     after: &'static str,
     security: Option<&'static str>,
     footer: Option<String>,
-    copy: &'static str,
+    copy: String,
 }
 
 impl<'a> View<'a> {
@@ -227,7 +227,7 @@ impl Words {
             after,
             security: message.security_recommendation.then_some(text.security),
             footer: message.expires_in_minutes.map(|minutes| text.footer_for(minutes)),
-            copy: text.copy,
+            copy: message.copy_label.clone().unwrap_or_else(|| text.copy.into()),
         }
     }
 }

@@ -79,6 +79,16 @@ pub(crate) fn statuses(account: &str, sender: &PhoneNumber, statuses: &[Value]) 
     )
 }
 
+/// A webhook about the account or its templates. Unlike those about messages it says when it was written.
+pub(crate) fn account(account: &str, field: &str, value: &Value, at_ms: u64) -> Vec<u8> {
+    let changes = json!([{ "field": field, "value": value }]);
+    let envelope = json!({
+        "object": "whatsapp_business_account",
+        "entry": [{ "id": account, "time": at_ms / 1_000, "changes": changes }],
+    });
+    escaped(&envelope.to_string()).into_bytes()
+}
+
 /// The webhook of a person who pressed "I didn't request a code" under a message (Meta: messages webhook, button).
 /// `press` tells two presses apart.
 pub(crate) fn did_not_request(

@@ -6,6 +6,8 @@ use std::time::Duration;
 use hyper::Uri;
 use thiserror::Error;
 
+use crate::catalogue::button::check_button;
+use crate::catalogue::rules::is_name;
 use crate::config::Config;
 
 /// Meta: time-to-live page, authentication templates.
@@ -94,11 +96,11 @@ impl Config {
         let mut seen = BTreeSet::new();
         for template in &self.templates {
             let name = &template.name;
-            let named = (1..=512).contains(&name.len())
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-            mistakes.unless(named, "templates", "must have names of 1 to 512 of a-z, 0-9 and _");
+            mistakes.unless(
+                is_name(name),
+                "templates",
+                "must have names of 1 to 512 of a-z, 0-9 and _",
+            );
             let spoken = !template.languages.is_empty() && template.languages.iter().all(|code| is_language(code));
             mistakes.unless(spoken, "templates", "must each have languages such as `en` or `en_US`");
             let minutes = template
@@ -110,6 +112,8 @@ impl Config {
                 .is_none_or(|life| (LIFE_MIN..=LIFE_MAX).contains(&life));
             mistakes.unless(life, "templates", "can have messages live for 30 to 900 seconds");
             mistakes.unless(seen.insert(name), "templates", "holds a name twice");
+            let pressable = check_button(&template.button).is_ok();
+            mistakes.unless(pressable, "templates", "must have buttons that keep Meta's rules");
         }
     }
 
@@ -201,7 +205,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::config::{PhoneNumber, Retries, Template};
+    use crate::config::{PhoneNumber, Retries};
+    use crate::template::{Button, Template};
 
     fn config() -> Config {
         Config::new(Arc::new(|| 0))
@@ -223,11 +228,10 @@ mod tests {
                 ..PhoneNumber::default()
             }],
             templates: vec![Template {
-                name: "Not A Name".into(),
-                languages: BTreeSet::from(["english".into()]),
                 code_expiration_minutes: Some(91),
-                add_security_recommendation: false,
                 message_life: Some(Duration::from_secs(901)),
+                button: Button::one_tap([]),
+                ..Template::new("Not A Name", ["english"])
             }],
             app_secret: String::new(),
             callback_url: Some("https://example.test/webhook".into()),
@@ -247,6 +251,7 @@ mod tests {
                 "tokens",
                 "phone_numbers",
                 "phone_numbers",
+                "templates",
                 "templates",
                 "templates",
                 "templates",

@@ -1,12 +1,13 @@
 //! What the simulator accepts, how fast it is and how much it keeps. Kept out: what of it is wrong (see `check`), and
 //! reading a file or the environment.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::catalogue::settings::{ManagementLimits, Readable, Review};
 use crate::limits::Limits;
+use crate::template::Template;
 use crate::texts::supported_languages;
 use crate::time::VirtualClock;
 
@@ -24,9 +25,15 @@ pub struct Config {
     pub phone_numbers: Vec<PhoneNumber>,
     /// Id of the business account that webhooks name, digits only. Default: `102290129340398`.
     pub business_account_id: String,
-    /// Approved authentication templates. Default: one, `verification_code`, in every language of
-    /// [`supported_languages`].
+    /// Authentication templates that are approved from the start. Default: one, `verification_code`, in every language
+    /// of [`supported_languages`].
     pub templates: Vec<Template>,
+    /// What becomes of templates that are created or edited. Default: approved at once.
+    pub review: Review,
+    /// Which of Meta's limits on the management of templates hold. Default: those of templates; not that of calls.
+    pub management_limits: ManagementLimits,
+    /// What the account may read. Default: everything.
+    pub readable: Readable,
     /// Key of the webhook signature. Default: `simulator-app-secret`.
     pub app_secret: String,
     /// Token of the verification handshake; `None` skips the handshake. Default: `simulator-verify-token`.
@@ -80,22 +87,6 @@ pub struct PhoneNumber {
     pub throughput: u32,
 }
 
-/// An approved authentication template with a copy-code button.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
-    /// 1 to 512 of `a-z`, `0-9`, `_`.
-    pub name: String,
-    /// Languages in which it is approved, such as `en_US`. At least one.
-    pub languages: BTreeSet<String>,
-    /// Minutes in the footer, 1 to 90; `None` leaves the footer out.
-    pub code_expiration_minutes: Option<u8>,
-    /// Whether the body advises not to share the code.
-    pub add_security_recommendation: bool,
-    /// `message_send_ttl_seconds`: a message that is not delivered within this time is dropped. 30 s to 15 min, or
-    /// `None` for 30 days. Default: 10 min.
-    pub message_life: Option<Duration>,
-}
-
 /// How long a message stays in each status. Each wait counts from the status before; `None` means that the status is
 /// not reached by itself, and so neither are those after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,13 +117,10 @@ impl Config {
             tokens: vec!["simulator-token".into()],
             phone_numbers: vec![PhoneNumber::default()],
             business_account_id: "102290129340398".into(),
-            templates: vec![Template {
-                name: "verification_code".into(),
-                languages: supported_languages().map(Into::into).collect(),
-                code_expiration_minutes: Some(10),
-                add_security_recommendation: true,
-                message_life: Some(Duration::from_secs(600)),
-            }],
+            templates: vec![Template::new("verification_code", supported_languages())],
+            review: Review::default(),
+            management_limits: ManagementLimits::default(),
+            readable: Readable::default(),
             app_secret: "simulator-app-secret".into(),
             verify_token: Some("simulator-verify-token".into()),
             callback_url: None,

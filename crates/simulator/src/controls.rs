@@ -1,5 +1,5 @@
 //! What can be changed while the simulator runs: where webhooks go, how sends go wrong, what becomes of messages, what
-//! people do. Kept out: how any of it is carried out.
+//! people do. Kept out: how any of it is carried out, and templates (see `catalogue::controls`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::wire::digits_of;
 /// A handle that changes a running simulator. Cheap to clone.
 #[derive(Clone)]
 pub struct Controls {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Controls {

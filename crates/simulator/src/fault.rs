@@ -1,9 +1,10 @@
-//! How a send goes wrong on the way to its answer. Kept out: what becomes of an accepted message (see `fate`), and
+//! How a send, or a call about templates, goes wrong on the way to its answer. Kept out: what becomes of an accepted message (see `fate`), and
 //! which request it happens to (see `scenario`).
 
 use std::time::Duration;
 
-/// How a send goes wrong.
+/// How a send goes wrong; or, with [`crate::Controls::fail_management`], a call about templates, of which acceptance is
+/// that the call is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Answers with this HTTP status and body as they are; nothing is accepted. A status outside 100–599 becomes 500.
@@ -47,6 +48,12 @@ pub enum Fault {
     AcceptThenHangUp,
     /// Accepts a valid message, writes the head and half of the body of the answer, and closes the connection.
     AcceptThenHalfAnswer,
+    /// Accepts a valid message, so that webhooks come and the phone shows it, and answers with a Graph error of this
+    /// code all the same.
+    AcceptThenError {
+        /// Meta's code. 131000 has HTTP status 500.
+        code: u32,
+    },
     /// Accepts a valid message at once and answers after this time. Its webhooks do not wait for the answer.
     AcceptThenAnswerAfter(Duration),
     /// Accepts a valid message and answers with `message_status` `held_for_quality_assessment`. It then goes the way

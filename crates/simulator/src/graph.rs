@@ -9,11 +9,11 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hyper::header::AUTHORIZATION;
-use hyper::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use hyper::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 
 use crate::answers::{after_acceptance, before_acceptance, refusal};
+use crate::catalogue::{endpoints, unknown};
 use crate::config::PhoneNumber;
 use crate::course::Course;
 use crate::journey;
@@ -50,21 +50,22 @@ pub(crate) async fn send_message(
     }
 }
 
-/// Query of a read.
-#[derive(Deserialize)]
-pub(crate) struct Fields {
-    fields: Option<String>,
-}
-
-/// `GET /{version}/{phone-number-id}?fields=…`.
-pub(crate) async fn sender_number(
+/// `GET /{version}/{id}?fields=…`: a sender number; anything else is the catalogue's.
+pub(crate) async fn node(
     State(shared): State<Arc<Shared>>,
-    Path((version, phone_number_id)): Path<(String, String)>,
-    Query(query): Query<Fields>,
+    Path((version, id)): Path<(String, String)>,
+    uri: Uri,
+    Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    let node = check_caller(&shared, &version, &phone_number_id, &headers, "get")
-        .and_then(|number| shared.senders.node(number, query.fields.as_deref()));
+    if shared.sender(&id).is_none() {
+        let nothing = Ok(Bytes::new());
+        return endpoints::serve(State(shared), Method::GET, uri, Query(query), headers, nothing).await;
+    }
+    let fields = query.iter().find(|(name, _)| name == "fields");
+    let fields = fields.map(|(_, fields)| fields.as_str());
+    let node =
+        check_caller(&shared, &version, &id, &headers, "get").and_then(|number| shared.senders.node(number, fields));
     match node {
         Ok(node) => Json(node).into_response(),
         Err(error) => refusal(&shared, &error),
@@ -73,10 +74,15 @@ pub(crate) async fn sender_number(
 
 /// Any path that the Graph does not know.
 pub(crate) async fn unknown_path(State(shared): State<Arc<Shared>>) -> Response {
-    refusal(&shared, &GraphError::new(2_500, "Unknown path components"))
+    refusal(&shared, &unknown_component())
 }
 
-fn read_body(body: Result<Bytes, BytesRejection>) -> Result<Value, GraphError> {
+/// The refusal of a path that the Graph does not know.
+pub(crate) fn unknown_component() -> GraphError {
+    GraphError::new(2_500, "Unknown path components")
+}
+
+pub(crate) fn read_body(body: Result<Bytes, BytesRejection>) -> Result<Value, GraphError> {
     let body = body.map_err(|rejection| {
         let error = GraphError::new(100, "The request body could not be read.");
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -97,14 +103,14 @@ fn check_caller<'shared>(
     method: &str,
 ) -> Result<&'shared PhoneNumber, GraphError> {
     if !is_version(version) {
-        return Err(GraphError::new(2_500, "Unknown path components"));
+        return Err(unknown_component());
     }
     check_token(shared, headers)?;
-    shared.sender(phone_number_id).ok_or_else(|| unknown_number(method))
+    shared.sender(phone_number_id).ok_or_else(|| unknown(method))
 }
 
 fn accept(shared: &Arc<Shared>, sender: &PhoneNumber, body: &Value, course: Course) -> Result<Json<Value>, GraphError> {
-    let order = validate::read(body, &shared.config.templates)?;
+    let order = validate::read(body, &shared.catalogue)?;
     if let Some(code) = shared.senders.paused_with(&sender.id) {
         return Err(GraphError::documented(code));
     }
@@ -139,7 +145,7 @@ fn accept(shared: &Arc<Shared>, sender: &PhoneNumber, body: &Value, course: Cour
 fn keep(
     shared: &Shared,
     sender: &PhoneNumber,
-    order: Order<'_>,
+    order: Order,
     course: Course,
     at_ms: u64,
 ) -> (Arc<Message>, tokio::sync::oneshot::Receiver<()>) {
@@ -148,7 +154,7 @@ fn keep(
     if fate.as_ref().is_some_and(|fate| fate.held) {
         history.push(StatusChange::new(Status::Held, at_ms));
     }
-    let lives_until_ms = order.template.message_life.map(|life| {
+    let lives_until_ms = order.template.life.map(|life| {
         let life_ms = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
         at_ms.saturating_add(life_ms)
     });
@@ -157,12 +163,13 @@ fn keep(
         id: wamid(&order.digits, number, at_ms),
         to: format!("+{}", order.digits),
         code: order.code,
-        template: order.template.name.clone(),
+        template: order.template.name,
         language: order.language,
         phone_number_id: sender.id.clone(),
         reference: order.reference,
-        expires_in_minutes: order.template.code_expiration_minutes,
-        security_recommendation: order.template.add_security_recommendation,
+        expires_in_minutes: order.template.minutes,
+        security_recommendation: order.template.security,
+        copy_label: order.template.label,
         lives_until_ms,
         fate,
         did_not_request_at_ms: None,
@@ -170,7 +177,8 @@ fn keep(
     })
 }
 
-fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<(), GraphError> {
+/// Whether the caller has a token.
+pub(crate) fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<(), GraphError> {
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) = given.and_then(|value| value.split_once(' ')).unwrap_or_default();
     let known = shared.config.tokens.iter().any(|known| known == token.trim());
@@ -185,19 +193,8 @@ fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<(), GraphError> {
 }
 
 /// `v`, digits, a dot, digits. Meta answers every well-formed version, old ones with the oldest it still has.
-fn is_version(segment: &str) -> bool {
+pub(crate) fn is_version(segment: &str) -> bool {
     let digits = |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let numbers = segment.strip_prefix('v').and_then(|rest| rest.split_once('.'));
     numbers.is_some_and(|(major, minor)| digits(major) && digits(minor))
-}
-
-fn unknown_number(method: &str) -> GraphError {
-    GraphError {
-        subcode: Some(33),
-        kind: "GraphMethodException",
-        ..GraphError::new(
-            100,
-            &format!("Unsupported {method} request. The object does not exist or the token may not use it."),
-        )
-    }
 }

@@ -92,7 +92,7 @@ pub(crate) struct ScenarioView {
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum FaultView {
+pub(crate) enum FaultView {
     Answer { status: u16, body: String },
     Error { code: u32 },
     Throttle { code: u32, regain_ms: u64 },
@@ -103,6 +103,7 @@ enum FaultView {
     AcceptThenSilence,
     AcceptThenHangUp,
     AcceptThenHalfAnswer,
+    AcceptThenError { code: u32 },
     AcceptThenAnswerAfter { wait_ms: u64 },
     AcceptedHeld,
 }
@@ -266,6 +267,7 @@ impl From<FaultView> for Fault {
             FaultView::AcceptThenSilence => Self::AcceptThenSilence,
             FaultView::AcceptThenHangUp => Self::AcceptThenHangUp,
             FaultView::AcceptThenHalfAnswer => Self::AcceptThenHalfAnswer,
+            FaultView::AcceptThenError { code } => Self::AcceptThenError { code },
             FaultView::AcceptThenAnswerAfter { wait_ms } => Self::AcceptThenAnswerAfter(Duration::from_millis(wait_ms)),
             FaultView::AcceptedHeld => Self::AcceptedHeld,
         }
@@ -291,6 +293,7 @@ impl From<&Fault> for FaultView {
             Fault::AcceptThenSilence => Self::AcceptThenSilence,
             Fault::AcceptThenHangUp => Self::AcceptThenHangUp,
             Fault::AcceptThenHalfAnswer => Self::AcceptThenHalfAnswer,
+            Fault::AcceptThenError { code } => Self::AcceptThenError { code: *code },
             Fault::AcceptThenAnswerAfter(wait) => Self::AcceptThenAnswerAfter { wait_ms: millis(*wait) },
             Fault::AcceptedHeld => Self::AcceptedHeld,
         }

@@ -1,4 +1,4 @@
-//! The page at `/`: three files that are part of the binary. Kept out: what is on it, which the browser fetches.
+//! The page at `/`: four files that are part of the binary. Kept out: what is on it, which the browser fetches.
 
 use axum::response::{IntoResponse as _, Response};
 use hyper::header::{
@@ -22,6 +22,11 @@ pub(crate) async fn style() -> Response {
 /// `GET /script.js`.
 pub(crate) async fn script() -> Response {
     file("text/javascript; charset=utf-8", include_str!("page/script.js"))
+}
+
+/// `GET /templates.js`.
+pub(crate) async fn templates_script() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("page/templates.js"))
 }
 
 fn file(kind: &'static str, text: &'static str) -> Response {

@@ -77,6 +77,8 @@ pub struct Message {
     pub expires_in_minutes: Option<u8>,
     /// Whether the body advises not to share the code.
     pub security_recommendation: bool,
+    /// The label of the button, where the template has one of its own.
+    pub copy_label: Option<String>,
     /// When its life ends unless it is delivered, in Unix milliseconds; `None` when its life has no end.
     pub lives_until_ms: Option<u64>,
     /// The fate ordered or drawn for it; `None` when it goes the usual way.
@@ -312,6 +314,7 @@ impl Message {
             reference: None,
             expires_in_minutes: None,
             security_recommendation: false,
+            copy_label: None,
             lives_until_ms: None,
             fate: None,
             did_not_request_at_ms: None,

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::config::PhoneNumber;
 use crate::wire::GraphError;
 
-/// How people receive what a number sends (Meta: quality rating).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// How people receive what a number or a template sends (Meta: quality rating).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Quality {
     /// High.

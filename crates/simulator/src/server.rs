@@ -23,6 +23,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::catalogue::{endpoints, orders as templates};
 use crate::check::{InvalidConfig, parse_callback_url};
 use crate::config::Config;
 use crate::controls::Controls;
@@ -166,6 +167,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/", get(page::index))
         .route("/style.css", get(page::style))
         .route("/script.js", get(page::script))
+        .route("/templates.js", get(page::templates_script))
         .route("/events", get(api::events))
         .route("/api/status", get(api::status))
         .route("/api/messages", get(api::messages))
@@ -178,11 +180,37 @@ fn routes(shared: Arc<Shared>) -> Router {
         )
         .route("/api/scenarios/{number}", delete(orders::remove))
         .route("/api/mischief", put(api::make_mischief).delete(api::end_mischief))
-        .route("/{version}/{phone_number_id}", get(graph::sender_number))
-        .route("/{version}/{phone_number_id}/messages", post(graph::send_message))
+        .route("/api/templates", get(templates::list))
+        .route("/api/templates/{id}", post(templates::order))
+        .route(
+            "/api/management/calls",
+            get(templates::calls).delete(templates::forget_calls),
+        )
+        .route(
+            "/api/management/faults",
+            post(templates::add_fault).delete(templates::clear_faults),
+        )
+        .merge(graph_routes())
         .fallback(graph::unknown_path)
         .layer(DefaultBodyLimit::max(shared.config.body_bytes_max))
         .with_state(shared)
+}
+
+/// What Meta answers: messages, and the account with its templates.
+fn graph_routes() -> Router<Arc<Shared>> {
+    let manage = endpoints::serve;
+    Router::new()
+        .route("/{version}/{id}", get(graph::node).post(manage))
+        .route("/{version}/{id}/messages", post(graph::send_message))
+        .route(
+            "/{version}/{id}/message_templates",
+            get(manage).post(manage).delete(manage),
+        )
+        .route("/{version}/{id}/upsert_message_templates", post(manage))
+        .route("/{version}/{id}/message_templates/archive", post(manage))
+        .route("/{version}/{id}/message_templates/unarchive", post(manage))
+        .route("/{version}/{id}/message_template_previews", get(manage))
+        .route("/{version}/{id}/unpause", post(manage))
 }
 
 fn greet(shared: &Arc<Shared>, target: Uri) {

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::Uri;
 use tokio::sync::{Semaphore, watch};
 
+use crate::catalogue::Catalogue;
+use crate::catalogue::book::ManagementBook;
 use crate::config::{Config, PhoneNumber};
 use crate::limits::LimitBook;
 use crate::mischief::MischiefBook;
@@ -31,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) mischief: MischiefBook,
     pub(crate) limits: LimitBook,
     pub(crate) senders: Senders,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) management: ManagementBook,
     pub(crate) people: People,
     /// Places for messages whose statuses are still to come.
     pub(crate) in_flight: Arc<Semaphore>,
@@ -61,6 +65,8 @@ impl Shared {
             mischief: MischiefBook::default(),
             limits: LimitBook::default(),
             senders: Senders::default(),
+            catalogue: Catalogue::new(&config, time.now_ms()),
+            management: ManagementBook::default(),
             people: People::default(),
             in_flight: Arc::new(Semaphore::new(config.in_flight_max)),
             viewers: Arc::new(Semaphore::new(config.viewers_max)),

@@ -64,6 +64,29 @@ pub(crate) fn did_not_request(shared: &Arc<Shared>, message: &Message, at_ms: u6
     post(shared, body, forged, told)
 }
 
+/// Tells what is no message's business, in this order, in the background.
+pub(crate) fn in_order(shared: &Arc<Shared>, bodies: Vec<Vec<u8>>) {
+    let posts = bodies.into_iter();
+    let posts: Vec<_> = posts
+        .filter_map(|body| post(shared, body, None, Telling::default()))
+        .collect();
+    if posts.is_empty() {
+        return;
+    }
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let delivered = async {
+            for post in posts {
+                post.deliver(&shared).await;
+            }
+        };
+        tokio::select! {
+            () = delivered => {}
+            () = shared.ended() => {}
+        }
+    });
+}
+
 impl Post {
     /// Lets others go first: nobody waits for it until it is due again.
     pub(crate) fn kept_back(self) -> Self {

@@ -34,6 +34,8 @@ pub struct Text {
     pub footer_one: &'static str,
     /// The label of the copy button.
     pub copy: &'static str,
+    /// The label of the button that fills the code in.
+    pub autofill: &'static str,
 }
 
 /// The codes that have sentences of their own, as templates name them.
@@ -85,6 +87,7 @@ const ENGLISH: Text = Text {
     footer: "This code expires in {minutes} minutes.",
     footer_one: "This code expires in 1 minute.",
     copy: "Copy code",
+    autofill: "Autofill",
 };
 
 const TEXTS: &[(&[&str], Text)] = &[
@@ -99,6 +102,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "Este código caduca en {minutes} minutos.",
             footer_one: "Este código caduca en 1 minuto.",
             copy: "Copiar código",
+            autofill: "Autocompletar",
         },
     ),
     (
@@ -111,6 +115,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "Este código expira em {minutes} minutos.",
             footer_one: "Este código expira em 1 minuto.",
             copy: "Copiar código",
+            autofill: "Preencher automaticamente",
         },
     ),
     (
@@ -123,6 +128,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "Este código expira dentro de {minutes} minutos.",
             footer_one: "Este código expira dentro de 1 minuto.",
             copy: "Copiar código",
+            autofill: "Preencher automaticamente",
         },
     ),
     (
@@ -135,6 +141,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "Dieser Code läuft in {minutes} Minuten ab.",
             footer_one: "Dieser Code läuft in 1 Minute ab.",
             copy: "Code kopieren",
+            autofill: "Automatisch ausfüllen",
         },
     ),
     (
@@ -147,6 +154,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "Ce code expire dans {minutes} minutes.",
             footer_one: "Ce code expire dans 1 minute.",
             copy: "Copier le code",
+            autofill: "Remplissage auto",
         },
     ),
     (
@@ -159,6 +167,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "Questo codice scade tra {minutes} minuti.",
             footer_one: "Questo codice scade tra 1 minuto.",
             copy: "Copia codice",
+            autofill: "Compilazione automatica",
         },
     ),
     (
@@ -171,6 +180,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "Срок действия кода: {minutes} мин.",
             footer_one: "Срок действия кода: 1 мин.",
             copy: "Скопировать код",
+            autofill: "Автозаполнение",
         },
     ),
     (
@@ -183,6 +193,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "यह कोड {minutes} मिनट में एक्सपायर हो जाएगा.",
             footer_one: "यह कोड 1 मिनट में एक्सपायर हो जाएगा.",
             copy: "कोड कॉपी करें",
+            autofill: "ऑटोफ़िल करें",
         },
     ),
     (
@@ -195,6 +206,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "تنتهي صلاحية هذا الرمز خلال {minutes} من الدقائق.",
             footer_one: "تنتهي صلاحية هذا الرمز خلال دقيقة واحدة.",
             copy: "نسخ الرمز",
+            autofill: "تعبئة تلقائية",
         },
     ),
     (
@@ -207,6 +219,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "תוקף הקוד יפוג בעוד {minutes} דקות.",
             footer_one: "תוקף הקוד יפוג בעוד דקה.",
             copy: "העתקת הקוד",
+            autofill: "מילוי אוטומטי",
         },
     ),
     (
@@ -219,6 +232,7 @@ const TEXTS: &[(&[&str], Text)] = &[
             footer: "Kode ini kedaluwarsa dalam {minutes} menit.",
             footer_one: "Kode ini kedaluwarsa dalam 1 menit.",
             copy: "Salin kode",
+            autofill: "Isi Otomatis",
         },
     ),
 ];
@@ -238,7 +252,7 @@ mod tests {
             let text = text_in(language);
             assert_eq!(text.body.matches("{code}").count(), 1, "{language}");
             assert_eq!(text.footer.matches("{minutes}").count(), 1, "{language}");
-            let sentences = [text.tag, text.security, text.footer_one, text.copy];
+            let sentences = [text.tag, text.security, text.footer_one, text.copy, text.autofill];
             assert!(sentences.iter().all(|sentence| !sentence.is_empty()), "{language}");
         }
     }

@@ -7,17 +7,17 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::config::Template;
+use crate::catalogue::{Catalogue, Sendable};
 use crate::wire::{GraphError, digits_of};
 
 /// A message Meta would take.
-pub(crate) struct Order<'config> {
+pub(crate) struct Order {
     /// The recipient as written.
     pub(crate) input: String,
     /// The recipient's digits.
     pub(crate) digits: String,
     pub(crate) code: String,
-    pub(crate) template: &'config Template,
+    pub(crate) template: Sendable,
     pub(crate) language: String,
     pub(crate) reference: Option<String>,
     /// The identity hash the sender believes the recipient to have.
@@ -57,7 +57,7 @@ pub(crate) fn recipient_of(body: &Value) -> Option<String> {
 }
 
 /// Reads the body of a send.
-pub(crate) fn read<'config>(body: &Value, templates: &'config [Template]) -> Result<Order<'config>, GraphError> {
+pub(crate) fn read(body: &Value, catalogue: &Catalogue) -> Result<Order, GraphError> {
     if !body.is_object() {
         return Err(invalid("The request body must be a JSON object."));
     }
@@ -65,7 +65,7 @@ pub(crate) fn read<'config>(body: &Value, templates: &'config [Template]) -> Res
     let (input, digits) = read_recipient(body)?;
     let reference = read_reference(body)?;
     let believed_identity = read_identity(body)?;
-    let (template, language) = read_template(body, templates)?;
+    let (template, language) = read_template(body, catalogue)?;
     let code = read_code(&body["template"]["components"])?;
     Ok(Order {
         input,
@@ -127,10 +127,7 @@ fn read_identity(body: &Value) -> Result<Option<String>, GraphError> {
     }
 }
 
-fn read_template<'config>(
-    body: &Value,
-    templates: &'config [Template],
-) -> Result<(&'config Template, String), GraphError> {
+fn read_template(body: &Value, catalogue: &Catalogue) -> Result<(Sendable, String), GraphError> {
     match body["type"].as_str() {
         Some(kind) if kind.eq_ignore_ascii_case("template") => {}
         _ => {
@@ -149,16 +146,8 @@ fn read_template<'config>(
     let language = language
         .as_str()
         .ok_or_else(|| missing("template: language code is required."))?;
-    let known = templates
-        .iter()
-        .find(|known| known.name == name && known.languages.contains(language));
-    match known {
-        Some(known) => Ok((known, language.into())),
-        None => Err(
-            GraphError::new(132_001, "Template name does not exist in the translation")
-                .with_details(format!("template name ({name}) does not exist in {language}")),
-        ),
-    }
+    let template = catalogue.sendable(name, language)?;
+    Ok((template, language.into()))
 }
 
 /// Finds the code in the body and in the button, where it must be the same.
@@ -293,7 +282,7 @@ fn wrong_count_of(place: &str, count: usize, expected: usize) -> GraphError {
     ))
 }
 
-impl fmt::Debug for Order<'_> {
+impl fmt::Debug for Order {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Order")

@@ -19,6 +19,15 @@ pub(crate) struct GraphError {
     pub(crate) title: String,
     /// For humans; may quote names from the request, never a code or a phone.
     pub(crate) details: Option<String>,
+    /// For humans too, of the management endpoints.
+    pub(crate) user: Option<Box<UserError>>,
+}
+
+/// What Meta says to a person about a template that is refused.
+#[derive(Debug)]
+pub(crate) struct UserError {
+    pub(crate) title: String,
+    pub(crate) message: String,
 }
 
 impl GraphError {
@@ -31,6 +40,7 @@ impl GraphError {
             kind: "OAuthException",
             title: title.into(),
             details: None,
+            user: None,
         }
     }
 
@@ -72,6 +82,11 @@ impl GraphError {
         }
         if let Some(details) = &self.details {
             error["error_data"] = json!({ "messaging_product": "whatsapp", "details": details });
+        }
+        if let Some(user) = &self.user {
+            error["is_transient"] = false.into();
+            error["error_user_title"] = user.title.clone().into();
+            error["error_user_msg"] = user.message.clone().into();
         }
         json!({ "error": error })
     }
@@ -147,6 +162,22 @@ pub(crate) fn digits_of(phone: &str) -> Option<String> {
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && !digits.starts_with('0');
     plausible.then_some(digits)
+}
+
+/// A text in a query: a space is a plus, and all but letters, digits and `-._~*` is escaped.
+pub(crate) fn form_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte == b' ' {
+            encoded.push('+');
+        } else if byte.is_ascii_alphanumeric() || b"-._~*".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push_str(&hex(&[byte]).to_uppercase());
+        }
+    }
+    encoded
 }
 
 /// Lowercase hexadecimal.

@@ -265,7 +265,7 @@ function choose(phone) {
 
 // A message counts as read when it is delivered, on the screen, and the screen is looked at.
 function tellShown() {
-  if (document.visibilityState !== "visible") return;
+  if (document.visibilityState !== "visible" || $("phone-view").hidden) return;
   for (const message of messages.values()) {
     if (message.to !== chosen || message.status !== "delivered" || told.has(message.number)) continue;
     told.add(message.number);
@@ -393,7 +393,8 @@ function capital(word) {
 
 function phoneInAddress() {
   try {
-    return decodeURIComponent(location.hash.slice(1)) || null;
+    const name = decodeURIComponent(location.hash.slice(1));
+    return name.startsWith("+") ? name : null; // Anything else is another view.
   } catch {
     return null;
   }

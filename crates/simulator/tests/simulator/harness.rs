@@ -174,6 +174,25 @@ impl Running {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
+    /// A call about templates with a token and what it is answered. `path` follows the version.
+    pub(crate) async fn manage(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.try_manage(method, path, body).await.expect("an answer")
+    }
+
+    /// The same; `None` when there was no whole answer.
+    pub(crate) async fn try_manage(&self, method: Method, path: &str, body: &Value) -> Option<(StatusCode, Value)> {
+        let path = format!("/v26.0/{path}");
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let answer = self.request(method, &path, TOKEN, body.into()).await?;
+        let status = answer.status();
+        let body = soon(answer.into_body().collect()).await.ok()?.to_bytes();
+        Some((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
     /// `None` when the connection closed before an answer.
     pub(crate) async fn post(
         &self,

@@ -15,4 +15,5 @@ mod magic;
 mod mischief;
 mod page;
 mod scenarios;
+mod templates;
 mod webhooks;

@@ -15,6 +15,7 @@ async fn the_page_and_its_parts_are_served_and_need_nothing_from_elsewhere() {
         ("/", "text/html"),
         ("/style.css", "text/css"),
         ("/script.js", "text/javascript"),
+        ("/templates.js", "text/javascript"),
     ];
     for (path, kind) in parts {
         let (status, headers, text) = simulator.get_text(path).await;
