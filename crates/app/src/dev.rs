@@ -13,7 +13,7 @@ use countersign_domain::key::{Identity, KeyId, KeyRing, SecretKey};
 use countersign_domain::policy::{Countries, Policy, PolicySettings};
 use countersign_domain::ports::{Clock, Random};
 use countersign_domain::sender::{AccountId, Sender as DomainSender, SenderId, THROUGHPUT_MAX};
-use countersign_domain::template::{Language, Template, TemplateName};
+use countersign_domain::template::{Button, Language, Template, TemplateName, Templates};
 use countersign_domain::use_case::Rulebook;
 use countersign_grpc::{CallerEntry, token_sha256};
 use countersign_simulator::{Config as SimulatorConfig, Simulator};
@@ -158,6 +158,7 @@ fn settings(
         id: slug(CallerId::parse("demo_caller"))?,
         token_sha256: vec![token_sha256(&secrets.caller_token).map_err(|error| error.to_string())?],
         apps: BTreeSet::from([app.clone()]),
+        manages_templates: true,
     };
     Ok(Settings {
         grpc_address: args.grpc,
@@ -195,15 +196,20 @@ fn rulebook(app: AppId, sender: SenderId, languages: &[String]) -> Result<Rulebo
     let template = Template {
         name: TemplateName::parse("verification_code").map_err(|error| error.to_string())?,
         languages: languages.iter().filter_map(|it| Language::parse(it).ok()).collect(),
-        default_language: Language::parse("en_US").map_err(|error| error.to_string())?,
+        security_recommendation: true,
+        footer_minutes: Some(policy.footer_minutes()),
+        button: Button::CopyCode,
+        button_texts: BTreeMap::new(),
+        message_life: policy.message_life(),
     };
+    let default_language = Language::parse("en_US").map_err(|error| error.to_string())?;
     let key = KeyId::parse("dev").map_err(|error| error.to_string())?;
     let keys = KeyRing::new(key.clone(), [(key, SecretKey::new(random_bytes()))]).map_err(|error| error.to_string())?;
     Ok(Rulebook {
         apps: Apps::new([(
             app,
             App {
-                template: Some(template),
+                templates: Templates::new(vec![template], Some(default_language), BTreeMap::new()),
                 senders: vec![DomainSender {
                     id: sender,
                     account: AccountId::parse(APP).map_err(|error| error.to_string())?,

@@ -11,6 +11,7 @@ mod config;
 mod dev;
 mod environment;
 mod http;
+mod looks;
 mod profile;
 mod serve;
 mod service;

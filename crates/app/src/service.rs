@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::id::ShardCount;
-use countersign_domain::use_case::{Ports, Senders, UseCases};
+use countersign_domain::use_case::{Ports, UseCases};
 use countersign_grpc::{Callers, Config as GrpcConfig, Server};
 use countersign_monitor::{Metrics, Readiness, Scrape};
 use countersign_numbering::WorldNumbering;
 use countersign_whatsapp::CloudApi;
+use countersign_whatsapp::webhook::BusinessAccounts;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::alarm::Alarm;
 use crate::background::{self, Errands};
 use crate::config::Settings;
+use crate::looks;
 use crate::stores::{STORE, StoreWatch, Stores};
 use crate::system::{SystemClock, SystemRandom};
 use crate::telemetry::{EventLog, Observers};
@@ -25,9 +27,6 @@ use crate::wake;
 
 /// The condition that says the process takes calls.
 const SERVING: &str = "serving";
-
-/// How often the provider is asked how the senders are. Meta allows 200 such calls an hour for each account.
-const LOOK_AROUND_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Why the service did not start.
 #[derive(Debug, Error)]
@@ -81,7 +80,8 @@ impl Service {
             limits: stores.limits,
             feed: stores.feed,
             messenger: Arc::clone(&provider) as _,
-            directory: provider,
+            directory: Arc::clone(&provider) as _,
+            catalog: provider,
             numbering: Arc::new(WorldNumbering::new()),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -98,8 +98,8 @@ impl Service {
             .await
             .map_err(|error| misconfigured(&error))?;
         let readiness = Readiness::new([SERVING, STORE]);
-        let (apply_delivery, disown) = (Arc::clone(&use_cases.apply_delivery), Arc::clone(&use_cases.disown));
-        let webhooks = countersign_whatsapp::webhook::router(&settings.webhook, apply_delivery, disown)
+        let business_accounts = BusinessAccounts::new();
+        let webhooks = countersign_whatsapp::webhook::router(&settings.webhook, &use_cases, business_accounts)
             .map_err(|mistakes| listed(&mistakes))?;
         let open_watches = grpc.open_watches();
         let metrics = countersign_monitor::metrics_router(Scrape {
@@ -158,7 +158,8 @@ impl Service {
         work.spawn(errands.run(Arc::clone(&use_cases.dispatch), back.clone()));
         let dispatch = Arc::clone(&use_cases.dispatch);
         work.spawn(wake::wake_recipients(dispatch, shards, alarm, back.clone()));
-        work.spawn(look_around(Arc::clone(&use_cases.senders), back.clone()));
+        work.spawn(looks::look_at_senders(Arc::clone(&use_cases.senders), back.clone()));
+        work.spawn(looks::look_at_templates(Arc::clone(&use_cases.board), back.clone()));
         match store_watch {
             Some(watch) => {
                 work.spawn(watch.run(readiness.clone(), back.clone()));
@@ -178,20 +179,6 @@ impl Service {
         back.cancel();
         wait_for(&work, grace, "sends").await;
         tracing::info!("stopped");
-    }
-}
-
-/// Asks the provider how the senders are, now and then, until `stop`.
-async fn look_around(senders: Arc<Senders>, stop: CancellationToken) {
-    loop {
-        let look = async {
-            senders.look_around().await;
-            tokio::time::sleep(LOOK_AROUND_EVERY).await;
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = look => {}
-        }
     }
 }
 

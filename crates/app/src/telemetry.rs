@@ -9,6 +9,7 @@ use countersign_domain::delivery::{DeliveryNumber, DeliveryState, ProviderReport
 use countersign_domain::event::Event;
 use countersign_domain::id::Identified;
 use countersign_domain::ports::Observer;
+use countersign_domain::use_case::TemplateFault;
 use countersign_domain::verification::{EndReason, VerificationState};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -131,6 +132,12 @@ impl Observer for EventLog {
             | Event::SenderRecovered { .. }
             | Event::SenderRated { .. }
             | Event::SenderUnseen { .. } => about_sender(event),
+            Event::TemplateFaulty { .. }
+            | Event::TemplateWell { .. }
+            | Event::TemplateRated { .. }
+            | Event::TemplatesUnseen { .. }
+            | Event::TemplatesSeen { .. }
+            | Event::TemplateHeard { .. } => about_template(event),
             Event::ReportIgnored { why } => tracing::debug!(?why, "webhook status ignored"),
             Event::GiveBackLost { rule } => tracing::warn!(%rule, "a charge could not be given back"),
             Event::WakeFailed { recipient, .. } => {
@@ -170,6 +177,65 @@ fn about_sender(event: &Event) {
         }
         Event::SenderUnseen { sender } => tracing::debug!(%sender, "the provider does not say how a sender is"),
         _ => {}
+    }
+}
+
+fn about_template(event: &Event) {
+    match event {
+        Event::TemplateFaulty { fault } => faulty(fault),
+        Event::TemplateWell {
+            app,
+            account,
+            template,
+            language,
+            was,
+        } => {
+            let drift = was.name();
+            tracing::info!(%app, %account, %template, %language, drift, "a fault of a template is over");
+        }
+        Event::TemplateRated {
+            account,
+            template,
+            language,
+            quality,
+        } => {
+            tracing::warn!(%account, %template, %language, quality = quality.name(), "the provider rates a template anew");
+        }
+        Event::TemplatesUnseen { account, why, report } => {
+            let report = report.as_ref().map(ToString::to_string);
+            let report = report.as_deref();
+            tracing::warn!(%account, why, report, "the provider does not say which templates an account has");
+        }
+        Event::TemplatesSeen { account } => {
+            tracing::info!(%account, "the provider says again which templates an account has");
+        }
+        Event::TemplateHeard {
+            template,
+            language,
+            word,
+            outcome,
+        } => {
+            tracing::debug!(%template, %language, word, outcome = outcome.name(), "a webhook speaks of a template");
+        }
+        _ => {}
+    }
+}
+
+/// An error when codes cannot be sent with the template, and otherwise a warning.
+fn faulty(fault: &TemplateFault) {
+    let TemplateFault {
+        app,
+        account,
+        template,
+        language,
+        drift,
+        passed_over,
+    } = fault;
+    let (name, what) = (drift.name(), drift.to_string());
+    if *passed_over {
+        tracing::error!(%app, %account, %template, %language, drift = name, what, "a template is faulty and passed over");
+    } else {
+        tracing::warn!(%app, %account, %template, %language, drift = name, what, "a template is faulty and used all the same");
     }
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::id::{AppId, CallerId, Purpose};
 use crate::policy::{Mistake, Policy};
 use crate::sender::{Sender, SenderId};
-use crate::template::Template;
+use crate::template::Templates;
 
 /// One product that asks for verifications.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// The template its codes are sent with. Without one, nothing can be started.
-    pub template: Option<Template>,
+    /// The templates its codes are sent with. Without one, nothing can be started.
+    pub templates: Templates,
     /// The phone numbers its messages go out from. Without one, nothing can be started.
     pub senders: Vec<Sender>,
     /// The policy of each purpose it knows.
@@ -99,11 +99,18 @@ pub struct Caller {
     pub id: CallerId,
     /// The apps it may speak for.
     pub apps: BTreeSet<AppId>,
+    /// Whether it may plan and change the templates of those apps.
+    pub manages_templates: bool,
 }
 
 impl Caller {
     /// Whether the caller may speak for `app`.
     pub fn may_use(&self, app: &AppId) -> bool {
         self.apps.contains(app)
+    }
+
+    /// Whether the caller may manage the templates of `app`.
+    pub fn may_manage_templates(&self, app: &AppId) -> bool {
+        self.manages_templates && self.may_use(app)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::key::{Identity, truncated};
-use crate::template::Language;
+use crate::template::{ChosenTemplate, Language};
 use crate::time::Timestamp;
 
 /// The number of a delivery within its verification, from 1.
@@ -21,6 +21,8 @@ pub struct Delivery {
     pub generation: u16,
     /// The language it is written in.
     pub language: Language,
+    /// The template it is written with, and why. `None` in records of before there was a choice.
+    pub template: Option<ChosenTemplate>,
     /// When it was decided.
     pub created_at: Timestamp,
     /// When its state last changed.

@@ -6,8 +6,10 @@ use crate::delivery::{DeliveryNumber, DeliveryState, Fault, ProviderReport};
 use crate::id::{AppId, CallerId, Identified, Purpose, RecipientKey};
 use crate::limit::RuleName;
 use crate::reference::ReferenceError;
-use crate::sender::{Quality, SenderId};
+use crate::sender::{AccountId, Quality, SenderId};
+use crate::template::{Drift, Language, TemplateName};
 use crate::time::Timestamp;
+use crate::use_case::TemplateFault;
 use crate::verification::{CheckOutcome, EndReason, StartOutcome, VerificationState};
 
 /// Something that happened. New facts are new variants.
@@ -126,6 +128,61 @@ pub enum Event {
         /// The sender.
         sender: SenderId,
     },
+    /// Something is wrong with a template. Said when it begins, and again when it is wrong in another way.
+    TemplateFaulty {
+        /// What is wrong.
+        fault: TemplateFault,
+    },
+    /// Something that was wrong with a template no longer is.
+    TemplateWell {
+        /// The app.
+        app: AppId,
+        /// The account.
+        account: AccountId,
+        /// The template.
+        template: TemplateName,
+        /// The language.
+        language: Language,
+        /// What was wrong.
+        was: Drift,
+    },
+    /// People think otherwise of a template than before. That the first word is a good one is not said.
+    TemplateRated {
+        /// The account.
+        account: AccountId,
+        /// The template.
+        template: TemplateName,
+        /// The language.
+        language: Language,
+        /// What they think now.
+        quality: Quality,
+    },
+    /// The provider does not say which templates an account has. What was known goes on being believed. Said when it
+    /// begins, and again when it is for another reason.
+    TemplatesUnseen {
+        /// The account.
+        account: AccountId,
+        /// Why, as one word.
+        why: &'static str,
+        /// What the provider said.
+        report: Option<ProviderReport>,
+    },
+    /// The provider says again which templates an account has.
+    TemplatesSeen {
+        /// The account.
+        account: AccountId,
+    },
+    /// A webhook said something about a template.
+    TemplateHeard {
+        /// The template.
+        template: TemplateName,
+        /// The language.
+        language: Language,
+        /// What about it, as one word.
+        word: &'static str,
+        /// What became of it.
+        outcome: HeardNews,
+    },
     /// A person says that they did not ask for a code: somebody else typed their number.
     Disowned {
         /// The verification the message belongs to.
@@ -196,6 +253,31 @@ impl IgnoredReport {
             Self::Reference(ReferenceError::Forged) => "forged",
             Self::Forgotten => "forgotten",
             Self::Stale => "stale",
+        }
+    }
+}
+
+/// What became of a webhook's word about a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeardNews {
+    /// It is believed.
+    Taken,
+    /// Something newer is known.
+    Old,
+    /// No app describes the template there.
+    NotOurs,
+}
+
+impl HeardNews {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Taken, Self::Old, Self::NotOurs];
+
+    /// The outcome as one word, for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Old => "old",
+            Self::NotOurs => "not_ours",
         }
     }
 }

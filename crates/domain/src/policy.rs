@@ -30,6 +30,16 @@ pub enum ResendCode {
     FreshKeepPrevious,
 }
 
+/// What is done about a template that is not as it should be (see [`crate::template::Drift`]). It is told either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDrift {
+    /// One whose clocks disagree with the code's life goes on being used. One that the provider does not send is passed
+    /// over while there is another, and tried when there is none: what is known of it may be old.
+    Alarm,
+    /// It is not used until it is as it should be; when nothing else can be sent, starts are refused.
+    Refuse,
+}
+
 /// Which countries an app sends to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Countries {
@@ -91,6 +101,8 @@ pub struct PolicySettings {
     /// The minutes the template's footer promises, 1 to 90 and never more than the code lives. `None`: the code's
     /// life, rounded down.
     pub footer_minutes: Option<u8>,
+    /// What is done about a template that outlives or overpromises its codes.
+    pub on_drift: OnDrift,
     /// How long after its life a message without word counts as dropped.
     pub drop_buffer: Duration,
     /// With less life than this left, a code is never sent; a start opens a new verification instead.
@@ -134,6 +146,7 @@ impl Default for PolicySettings {
             silence: DAY,
             message_life: None,
             footer_minutes: None,
+            on_drift: OnDrift::Alarm,
             drop_buffer: Duration::from_secs(30),
             useful_life_min: Duration::from_secs(60),
             finished_retention: DAY,

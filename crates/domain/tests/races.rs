@@ -14,6 +14,7 @@ use countersign_domain::limit::{Charge, LimitKey, RuleName};
 use countersign_domain::ports::{Clock, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::request::RequestId;
+use countersign_domain::template::Platform;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::StartRequest;
 use countersign_domain::verification::StartOutcome;
@@ -74,6 +75,8 @@ async fn race(starts: usize, with_request_ids: bool, turns_per_write: usize) -> 
             phone: fixture::phone(),
             purpose: fixture::purpose(),
             language: None,
+            platform: Platform::Unknown,
+            package: None,
             context: BTreeMap::new(),
             accept_identity_change: false,
             request_id: if with_request_ids {

@@ -13,7 +13,7 @@ use countersign_domain::key::{Identity, SecretKey};
 use countersign_domain::phone::{PhoneError, PhoneNumber};
 use countersign_domain::reference::{DeliveryReference, ReferenceError};
 use countersign_domain::request::RequestId;
-use countersign_domain::template::{Language, Template, TemplateName};
+use countersign_domain::template::Language;
 use proptest::prelude::*;
 
 fn identity() -> Identity {
@@ -167,24 +167,6 @@ fn slugs_and_request_ids_have_a_shape() {
             .unwrap()
             .is_some()
     );
-}
-
-#[test]
-fn a_language_is_chosen_exactly_then_by_kin_then_by_default() {
-    let language = |text: &str| Language::parse(text).unwrap();
-    let template = Template {
-        name: TemplateName::parse("otp").unwrap(),
-        languages: ["en_US", "pt_BR", "es"].map(language).to_vec(),
-        default_language: language("en_US"),
-    };
-    let chosen = |wanted: &str| template.language(Some(&language(wanted))).unwrap().as_str().to_owned();
-    assert_eq!(chosen("pt-br"), "pt_BR");
-    assert_eq!(chosen("es_MX"), "es", "no Mexican text, so the language's own");
-    assert_eq!(chosen("pt_PT"), "pt_BR", "no Portuguese text, so its kin");
-    assert_eq!(chosen("ja"), "en_US");
-    assert_eq!(template.language(None).unwrap().as_str(), "en_US");
-    assert!(Language::parse("english").is_err());
-    assert!(Language::parse("en_").is_err());
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct CallerEntry {
     pub token_sha256: Vec<[u8; 32]>,
     /// The apps it may speak for.
     pub apps: BTreeSet<AppId>,
+    /// Whether it may plan and change the templates of those apps.
+    pub manages_templates: bool,
 }
 
 impl fmt::Debug for CallerEntry {
@@ -95,7 +97,12 @@ impl Callers {
         let mut mistakes = Vec::new();
         let mut owners: BTreeMap<[u8; 32], CallerId> = BTreeMap::new();
         for (index, entry) in (0_u32..).zip(entries) {
-            let CallerEntry { id, token_sha256, apps } = entry;
+            let CallerEntry {
+                id,
+                token_sha256,
+                apps,
+                manages_templates,
+            } = entry;
             let mut problems = Vec::new();
             if known.callers.iter().any(|it| it.id == id) {
                 problems.push(format!("{id} is there twice; give each service its own name"));
@@ -114,7 +121,11 @@ impl Callers {
                 }
                 known.tokens.push((token, index));
             }
-            known.callers.push(Arc::new(Caller { id, apps }));
+            known.callers.push(Arc::new(Caller {
+                id,
+                apps,
+                manages_templates,
+            }));
             mistakes.extend(problems.into_iter().map(|problem| Mistake {
                 field: "callers",
                 problem,
@@ -186,6 +197,7 @@ mod tests {
             id: CallerId::parse(id).unwrap(),
             token_sha256: tokens.iter().map(|it| token_sha256(it).unwrap()).collect(),
             apps: BTreeSet::from([AppId::parse("shop").unwrap()]),
+            manages_templates: false,
         }
     }
 
@@ -236,6 +248,7 @@ mod tests {
     fn every_mistake_of_the_callers_is_reported_at_once() {
         let nobody = CallerEntry {
             apps: BTreeSet::new(),
+            manages_templates: false,
             ..entry("idle", &[])
         };
         let mistakes = Callers::new([entry("one", &[ONE]), entry("one", &[ONE]), nobody]).unwrap_err();

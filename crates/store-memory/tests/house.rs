@@ -8,6 +8,7 @@ use countersign_domain::code::Guess;
 use countersign_domain::delivery::{DeliveryState, NextStep};
 use countersign_domain::event::Event;
 use countersign_domain::id::ShardCount;
+use countersign_domain::template::Platform;
 use countersign_domain::use_case::{CheckRequest, StartAnswer, StartRequest, VerificationName};
 use countersign_domain::verification::{CheckOutcome, StartOutcome, VerificationState};
 use countersign_store_memory::feed::MemoryFeed;
@@ -32,6 +33,8 @@ async fn start(house: &House) -> StartAnswer {
         phone: phone(),
         purpose: purpose(),
         language: None,
+        platform: Platform::Unknown,
+        package: None,
         context: BTreeMap::new(),
         accept_identity_change: false,
         request_id: None,

@@ -6,6 +6,7 @@ use countersign_domain::id::ShardCount;
 use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore};
 use countersign_domain::use_case::{Error, Ports, Rulebook, UseCases};
 
+use crate::catalog::FakeCatalog;
 use crate::clock::ManualClock;
 use crate::courier::ManualCourier;
 use crate::directory::FakeDirectory;
@@ -34,6 +35,8 @@ pub struct House {
     pub messenger: Arc<FakeMessenger>,
     /// What the provider says about their senders.
     pub directory: Arc<FakeDirectory>,
+    /// What the provider has of templates.
+    pub catalog: Arc<FakeCatalog>,
     /// Where their errands wait.
     pub courier: Arc<ManualCourier>,
     /// Where their events are remembered.
@@ -178,12 +181,14 @@ impl HouseBuilder {
             seed,
         } = self;
         let directory = Arc::<FakeDirectory>::default();
+        let catalog = Arc::<FakeCatalog>::default();
         let ports = Ports {
             recipients,
             limits,
             feed,
             messenger: Arc::clone(&messenger) as _,
             directory: Arc::clone(&directory) as _,
+            catalog: Arc::clone(&catalog) as _,
             numbering: Arc::new(OpenNumbering),
             clock: Arc::clone(&clock) as _,
             random: Arc::new(SeededRandom::new(seed)),
@@ -192,6 +197,7 @@ impl HouseBuilder {
         };
         House {
             directory,
+            catalog,
             use_cases: UseCases::new(&rulebook, &ports),
             rulebook,
             ports,

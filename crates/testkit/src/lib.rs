@@ -1,7 +1,7 @@
 //! What tests of Countersign share: doubles of the ports, ready-made values, and the contract suites that bind the
 //! adapters. Only ever a dev-dependency.
 //!
-//! - The doubles are stateful fakes: [`clock`], [`random`], [`recorder`], [`messenger`], [`courier`], [`numbering`].
+//! - The doubles are stateful fakes: [`catalog`], [`clock`], [`random`], [`recorder`], [`messenger`], [`courier`], [`numbering`].
 //! - [`fixture`] holds values that are right, so that a test says only what it is about.
 //! - [`house`] wires every use case over the doubles and a store that the test brings.
 //! - [`contract`] has one named function per promise of a port; a macro runs all of them for an adapter.
@@ -14,6 +14,7 @@
     reason = "a test double that is misused and a promise that is broken panic: that is how a test hears of it"
 )]
 
+pub mod catalog;
 pub mod clock;
 pub mod contract;
 pub mod courier;

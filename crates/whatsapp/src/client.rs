@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use countersign_domain::delivery::{Fault, NextStep, ProviderReport, Rejection};
 use countersign_domain::ports::{Accepted, Cause, Message, Messenger, SendError};
-use countersign_domain::sender::SenderId;
+use countersign_domain::sender::{AccountId, SenderId};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use reqwest::{Client, Response};
 use thiserror::Error;
 
 use crate::answer::{Answer, Refusal};
-use crate::config::{Config, Route};
+use crate::catalog::Fields;
+use crate::config::{Config, Desk, Route};
 use crate::http::{self, Waits};
 use crate::mistake::Mistake;
 use crate::payload::Payload;
 
-/// The most of an answer that is read. Meta's are below 1 KiB; beyond this it is somebody else's page.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The most of an answer to a message that is read. Meta's are below 1 KiB; beyond this it is somebody else's page.
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// The domain's messenger over WhatsApp's Cloud API, or over a provider that takes the same bodies.
 ///
@@ -27,6 +28,8 @@ pub struct CloudApi {
     pub(crate) http: Client,
     pub(crate) header: HeaderName,
     pub(crate) routes: BTreeMap<SenderId, Route>,
+    pub(crate) desks: BTreeMap<AccountId, Desk>,
+    pub(crate) fields: Fields,
 }
 
 impl CloudApi {
@@ -38,6 +41,8 @@ impl CloudApi {
             http: http.map_err(|error| BuildError::Client(error.into()))?,
             header: routes.header,
             routes: routes.by_sender,
+            desks: routes.by_account,
+            fields: Fields::default(),
         })
     }
 
@@ -58,7 +63,7 @@ impl CloudApi {
         let response = request.send().await.map_err(not_answered)?;
         let status = response.status().as_u16();
         let waits = Waits::read(response.headers());
-        let body = read(response).await.map_err(not_answered)?;
+        let body = read(response, ANSWER_BYTES_MAX).await.map_err(not_answered)?;
         let answer = Answer {
             status,
             waits,
@@ -117,11 +122,12 @@ pub(crate) struct Answered(pub(crate) u16);
 #[error("no such sender is configured")]
 struct NoSender;
 
-/// Reads an answer to its end, or to where it is too long to be one; what is longer is not understood later.
-pub(crate) async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+/// Reads an answer to its end, or to where it is longer than `bytes_max`; what is longer is empty, and so is not
+/// understood later.
+pub(crate) async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        let room = ANSWER_BYTES_MAX - body.len();
+        let room = bytes_max - body.len();
         if chunk.len() > room {
             return Ok(Vec::new());
         }
@@ -166,7 +172,7 @@ fn log_failure(message: &Message, error: &SendError) {
 }
 
 /// An error with everything underneath it.
-fn chain(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign_domain::sender::SenderId;
+use countersign_domain::sender::{AccountId, SenderId};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -39,6 +39,9 @@ pub struct Config {
     /// The senders, by what the domain calls them: at Meta the ids of their phone numbers (not the numbers), which
     /// stand in the path.
     pub senders: BTreeMap<SenderId, Sender>,
+    /// The accounts whose templates can be looked at or changed, by what the domain calls them. Two may name the same
+    /// business account. Default: none.
+    pub accounts: BTreeMap<AccountId, Account>,
 }
 
 /// The header that carries the token.
@@ -60,6 +63,19 @@ pub struct Sender {
     pub app_secret: Option<Secret>,
 }
 
+/// A business account, and how whoever manages its templates proves it. A process that only sends needs no token of
+/// it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The id of the WhatsApp business account: digits, which stand in the path.
+    pub business_account_id: String,
+    /// The token of a system user with `whatsapp_business_management`. Without one this process neither looks at the
+    /// account's templates nor changes them. Only over Meta's Graph: other providers have other paths.
+    pub token: Option<Secret>,
+    /// The secret of the app the token belongs to. With it every call carries `appsecret_proof`.
+    pub app_secret: Option<Secret>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -70,6 +86,7 @@ impl Default for Config {
             auth: AuthHeader::default(),
             connect_timeout: Duration::from_secs(3),
             senders: BTreeMap::new(),
+            accounts: BTreeMap::new(),
         }
     }
 }
@@ -99,6 +116,7 @@ impl Config {
             auth,
             connect_timeout,
             senders,
+            accounts,
         } = self;
         let mut mistakes = Mistakes::default();
         let base = read_base(base_url, &mut mistakes);
@@ -122,22 +140,31 @@ impl Config {
             let number = number_in_path.then_some(id.as_str());
             let url = |last: Option<&str>| {
                 let path = [prefix, version.as_deref(), number, last];
-                let mut url = base.clone()?;
-                url.set_path(&path.into_iter().flatten().collect::<Vec<_>>().join("/"));
-                if let Some(secret) = &sender.app_secret {
-                    let proof = proof(secret, &sender.token);
-                    url.query_pairs_mut().append_pair("appsecret_proof", &proof);
-                }
-                Some(url)
+                let url = at(base.as_ref()?, path.into_iter().flatten());
+                Some(proven(url, sender.app_secret.as_ref(), &sender.token))
             };
             if let (Some(auth), Some(messages)) = (auth, url(Some("messages"))) {
                 let itself = number.and_then(|_| url(None));
                 by_sender.insert(id.clone(), Route { messages, itself, auth });
             }
         }
+        let mut by_account = BTreeMap::new();
+        for (name, account) in accounts {
+            let credentials = read_account(name, account, auth, *number_in_path, &mut mistakes);
+            if let (Some((token, auth)), Some(base)) = (credentials, &base) {
+                let graph = at(base, [prefix, version.as_deref()].into_iter().flatten());
+                let desk = Desk {
+                    graph: proven(graph, account.app_secret.as_ref(), token),
+                    business_account_id: account.business_account_id.clone(),
+                    auth,
+                };
+                by_account.insert(name.clone(), desk);
+            }
+        }
         let routes = base.zip(header).map(|(base, header)| Routes {
             header,
             by_sender,
+            by_account,
             stays_here: is_loopback(&base),
         });
         mistakes.unless(routes)
@@ -150,6 +177,8 @@ pub(crate) struct Routes {
     pub(crate) header: HeaderName,
     /// Each sender's route.
     pub(crate) by_sender: BTreeMap<SenderId, Route>,
+    /// Where the templates of each account are managed; only accounts with a token.
+    pub(crate) by_account: BTreeMap<AccountId, Desk>,
     /// Whether messages never leave this machine.
     pub(crate) stays_here: bool,
 }
@@ -162,6 +191,51 @@ pub(crate) struct Route {
     pub(crate) itself: Option<Url>,
     /// The value of the header, marked sensitive.
     pub(crate) auth: HeaderValue,
+}
+
+/// Where the templates of one account are managed, and with which proof of identity.
+pub(crate) struct Desk {
+    /// The root of the Graph: everything before an id. Never logged: it may carry the proof.
+    graph: Url,
+    business_account_id: String,
+    /// The value of the header, marked sensitive.
+    pub(crate) auth: HeaderValue,
+}
+
+impl Desk {
+    /// What hangs on the account, such as `message_templates`. Never logged.
+    pub(crate) fn edge(&self, name: &str) -> Url {
+        self.beneath([self.business_account_id.as_str(), name])
+    }
+
+    /// The node of that id. Never logged.
+    pub(crate) fn node(&self, id: &str) -> Url {
+        self.beneath([id])
+    }
+
+    fn beneath<'a>(&'a self, path: impl IntoIterator<Item = &'a str>) -> Url {
+        at(
+            &self.graph,
+            self.graph.path_segments().into_iter().flatten().chain(path),
+        )
+    }
+}
+
+/// `base` with another path; what follows the path stays.
+fn at<'a>(base: &Url, path: impl IntoIterator<Item = &'a str>) -> Url {
+    let mut url = base.clone();
+    let path: Vec<_> = path.into_iter().filter(|it| !it.is_empty()).collect();
+    url.set_path(&path.join("/"));
+    url
+}
+
+/// `url` with the proof that whoever has the token has the app's secret, too, if there is one.
+fn proven(mut url: Url, app_secret: Option<&Secret>, token: &Secret) -> Url {
+    if let Some(secret) = app_secret {
+        let proof = proof(secret, token);
+        url.query_pairs_mut().append_pair("appsecret_proof", &proof);
+    }
+    url
 }
 
 fn read_base(text: &str, mistakes: &mut Mistakes) -> Option<Url> {
@@ -239,29 +313,69 @@ fn read_sender(
     mistakes: &mut Mistakes,
 ) -> Option<HeaderValue> {
     let Sender { token, app_secret } = sender;
-    let is_id = id.as_str().len() <= 32 && id.as_str().bytes().all(|byte| byte.is_ascii_digit());
-    if number_in_path && !is_id {
+    if number_in_path && !is_graph_id(id.as_str()) {
         mistakes.add(
             format!("senders.{id}.phone_number_id"),
             "must be the id of the sender's phone number: digits only, and not the number itself",
         );
     }
-    if app_secret.as_ref().is_some_and(Secret::is_empty) {
+    let path = format!("senders.{id}");
+    check_app_secret(&path, app_secret.as_ref(), mistakes);
+    read_token(&path, token, auth, mistakes)
+}
+
+/// The token of an account and the header value it makes; `None` for an account that is not managed here.
+fn read_account<'a>(
+    name: &AccountId,
+    account: &'a Account,
+    auth: &AuthHeader,
+    is_graph: bool,
+    mistakes: &mut Mistakes,
+) -> Option<(&'a Secret, HeaderValue)> {
+    let Account {
+        business_account_id,
+        token,
+        app_secret,
+    } = account;
+    let path = format!("accounts.{name}");
+    if !is_graph_id(business_account_id) {
         mistakes.add(
-            format!("senders.{id}.app_secret"),
-            "must not be empty; leave it out instead",
+            format!("{path}.business_account_id"),
+            "must be the id of the WhatsApp business account: digits only",
         );
     }
+    check_app_secret(&path, app_secret.as_ref(), mistakes);
+    let token = token.as_ref()?;
+    if !is_graph {
+        mistakes.add(
+            format!("{path}.token"),
+            "must be left out: templates are managed over Meta's Graph alone, and number_in_path = false is for a \
+             provider with other paths",
+        );
+    }
+    Some((token, read_token(&path, token, auth, mistakes)?))
+}
+
+/// Whether a text is an id as the Graph gives them. Never read as a number: some are longer than one.
+fn is_graph_id(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn check_app_secret(path: &str, app_secret: Option<&Secret>, mistakes: &mut Mistakes) {
+    if app_secret.is_some_and(Secret::is_empty) {
+        mistakes.add(format!("{path}.app_secret"), "must not be empty; leave it out instead");
+    }
+}
+
+/// The header value that a token makes.
+fn read_token(path: &str, token: &Secret, auth: &AuthHeader, mistakes: &mut Mistakes) -> Option<HeaderValue> {
     let text = match &auth.scheme {
         Some(scheme) => format!("{} {}", scheme.trim(), token.expose()),
         None => token.expose().to_owned(),
     };
     let value = HeaderValue::from_str(&text).ok().filter(|_| !token.is_empty());
     if value.is_none() {
-        mistakes.add(
-            format!("senders.{id}.token"),
-            "must be one line of printable characters",
-        );
+        mistakes.add(format!("{path}.token"), "must be one line of printable characters");
     }
     value.map(|mut value| {
         value.set_sensitive(true);

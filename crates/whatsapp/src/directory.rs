@@ -9,7 +9,7 @@ use reqwest::header::ACCEPT;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::client::{Answered, CloudApi, read};
+use crate::client::{ANSWER_BYTES_MAX, Answered, CloudApi, read};
 use crate::config::Route;
 
 /// How long a look may take. Nobody waits for it.
@@ -44,12 +44,14 @@ impl CloudApi {
         if status != 200 {
             return Err(Answered(status).into());
         }
-        Ok(read(response).await.map_err(reqwest::Error::without_url)?)
+        Ok(read(response, ANSWER_BYTES_MAX)
+            .await
+            .map_err(reqwest::Error::without_url)?)
     }
 }
 
 /// A rating nobody knows says nothing.
-fn rating(text: &str) -> Quality {
+pub(crate) fn rating(text: &str) -> Quality {
     match text {
         "GREEN" => Quality::Green,
         "YELLOW" => Quality::Yellow,

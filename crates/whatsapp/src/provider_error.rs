@@ -35,7 +35,7 @@ impl ProviderError {
         // When they differ, the message is the longer story.
         let details = details.or(text("message").filter(|message| Some(*message) != title));
         Some(Self {
-            code: error.get("code").and_then(code).map(|it| known_as(it, error)),
+            code: error.get("code").and_then(number).map(|it| known_as(it, error)),
             is_transient: error.get("is_transient") == Some(&Value::Bool(true)),
             title: title.unwrap_or_default().to_owned(),
             details: details.unwrap_or_default().to_owned(),
@@ -57,12 +57,12 @@ impl ProviderError {
 /// A sender that is gone, or that the token may not use, is code 100 with this subcode (Meta: Graph API errors). On its
 /// own 100 is a fault of the request.
 fn known_as(read: u32, error: &serde_json::Map<String, Value>) -> u32 {
-    let subcode = error.get("error_subcode").and_then(code);
+    let subcode = error.get("error_subcode").and_then(number);
     if (read, subcode) == (100, Some(33)) { 33 } else { read }
 }
 
 /// A number, or digits in a string.
-fn code(value: &Value) -> Option<u32> {
+pub(crate) fn number(value: &Value) -> Option<u32> {
     match value {
         Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
         Value::String(digits) => digits.parse().ok(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use countersign_domain::app::{App, Apps};
 use countersign_domain::id::{AppId, CallerId, Purpose};
 use countersign_domain::policy::PolicySettings;
-use countersign_domain::template::{Language, Template, TemplateName};
+use countersign_domain::template::{Button, Language, Template, TemplateName, Templates};
 use countersign_grpc::{CallerEntry, Callers};
 use countersign_whatsapp::webhook::WebhookConfig;
 use countersign_whatsapp::{Config, Secret};
@@ -75,8 +75,11 @@ fn read_app(
     );
     let purposes = read_purposes(&mut section, &base, mistakes);
     section.end(mistakes);
+    let templates = template.map_or_else(Templates::default, |(template, default_language)| {
+        Templates::new(vec![template], Some(default_language), BTreeMap::new())
+    });
     App {
-        template,
+        templates,
         senders,
         purposes,
     }
@@ -111,7 +114,7 @@ fn read_purposes(
     purposes
 }
 
-fn read_template(mut section: Section, mistakes: &mut Mistakes) -> Option<Template> {
+fn read_template(mut section: Section, mistakes: &mut Mistakes) -> Option<(Template, Language)> {
     let path = section.path("languages");
     let name = section.required("name", TemplateName::parse, mistakes);
     let languages = section.list("languages", Language::parse, mistakes).unwrap_or_default();
@@ -128,11 +131,18 @@ fn read_template(mut section: Section, mistakes: &mut Mistakes) -> Option<Templa
     if !languages.contains(&default_language) {
         mistakes.add(&path, format!("must contain the default language {default_language}"));
     }
-    Some(Template {
-        name: name?,
-        languages,
+    Some((
+        Template {
+            name: name?,
+            languages,
+            security_recommendation: true,
+            footer_minutes: Some(10),
+            button: Button::CopyCode,
+            button_texts: BTreeMap::new(),
+            message_life: std::time::Duration::from_secs(600),
+        },
         default_language,
-    })
+    ))
 }
 
 /// Reads every `[callers.NAME]`.
@@ -178,6 +188,7 @@ pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes:
                 id,
                 token_sha256: token_sha256.unwrap_or_default(),
                 apps: apps.into_iter().collect(),
+                manages_templates: false,
             }),
             Err(error) => mistakes.add(&path, error.to_string()),
         }

@@ -13,6 +13,7 @@ pub(crate) fn start_request(app: &str, phone: &str) -> v1::StartVerificationRequ
             phone: phone.to_owned(),
             purpose: "sign_in".to_owned(),
         }),
+        language: "en_US".to_owned(),
         ..v1::StartVerificationRequest::default()
     }
 }

@@ -6,15 +6,16 @@ use crate::common::calls::other_than;
 use crate::common::dev::{Dev, text};
 
 #[tokio::test]
-async fn a_language_that_does_not_exist_falls_back_to_its_base_its_kin_or_the_default() {
+async fn a_language_that_does_not_exist_falls_back_to_its_base_its_kin_or_the_countrys() {
     let dev = Dev::start().await;
     let asked = [
-        ("", "en_US", " is your verification code."),
+        ("", "pt_BR", "Seu código de verificação é "),
+        ("en", "en", " is your verification code."),
         ("de", "de", " ist dein Verifizierungscode."),
         ("de-AT", "de", " ist dein Verifizierungscode."),
         ("pt_PT", "pt_PT", "O seu código de verificação é "),
         ("fr-CA", "fr", "Votre code de vérification est "),
-        ("cy", "en_US", " is your verification code."),
+        ("cy", "pt_BR", "Seu código de verificação é "),
     ];
     for (index, (language, chosen, words)) in asked.into_iter().enumerate() {
         let person = format!("+551198765{index:04}");

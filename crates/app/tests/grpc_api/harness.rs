@@ -131,6 +131,7 @@ fn entry(id: &str, token: &str, apps: &[&str]) -> CallerEntry {
         id: CallerId::parse(id).unwrap(),
         token_sha256: vec![token_sha256(token).unwrap()],
         apps: apps.iter().map(|it| AppId::parse(it).unwrap()).collect::<BTreeSet<_>>(),
+        manages_templates: false,
     }
 }
 
@@ -139,7 +140,7 @@ fn rulebook(policy: Policy) -> Rulebook {
     let rulebook = fixture::rulebook_with(policy);
     let demo = rulebook.apps.get(&fixture::app_id()).unwrap().clone();
     let bare = App {
-        template: None,
+        templates: countersign_domain::template::Templates::default(),
         ..demo.clone()
     };
     let apps = [("demo", demo.clone()), ("other", demo), ("bare", bare)];

@@ -81,12 +81,16 @@ async fn an_app_without_a_template_cannot_start() {
 #[tokio::test]
 async fn after_a_fault_of_the_account_starts_are_refused_with_the_providers_words() {
     let api = Api::new().await;
-    for (fault, reason) in [
-        (Fault::Account, reason::ACCOUNT_UNUSABLE),
-        (Fault::Template, reason::TEMPLATE_UNUSABLE),
+    // A template that fails in one language is tried in the default one before anybody is refused.
+    for (fault, reason, failures) in [
+        (Fault::Account, reason::ACCOUNT_UNUSABLE, 1),
+        (Fault::Template, reason::TEMPLATE_UNUSABLE, 2),
     ] {
         let words = ProviderReport::new(190, "Access token has expired", "internal details");
-        api.house.messenger.refuse_next(NextStep::Misconfigured(fault), words);
+        for _ in 0..failures {
+            let step = NextStep::Misconfigured(fault);
+            api.house.messenger.refuse_next(step, words.clone());
+        }
         api.house.clock.advance(Duration::from_secs(10 * 60));
         api.open().await;
 

@@ -27,7 +27,7 @@ async fn a_start_with_none_open_opens_a_verification_and_sends_its_code() {
     assert_eq!(opened.expire_time.as_ref().map(moment), Some(later(&api, 600)));
     assert_eq!((opened.end_time, opened.guesses_left), (None, 5));
     assert_eq!(opened.deliveries[0].state(), v1::DeliveryState::Sending);
-    assert_eq!(opened.deliveries[0].language, "en_US");
+    assert_eq!(opened.deliveries[0].language, "pt_BR", "what a Brazilian number reads");
     assert!(opened.check.unwrap().allowed);
 
     assert_eq!(api.sent().await, 1);
@@ -129,13 +129,14 @@ async fn a_request_id_with_another_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a_language_is_taken_in_either_spelling_and_falls_back_to_its_kin() {
+async fn a_language_is_taken_in_either_spelling_and_falls_back_to_its_kin_and_the_countrys() {
     for (asked, written) in [
         ("pt-BR", "pt_BR"),
         ("pt_br", "pt_BR"),
         ("pt", "pt_BR"),
-        ("fr", "en_US"),
-        ("", "en_US"),
+        ("en", "en_US"),
+        ("fr", "pt_BR"),
+        ("", "pt_BR"),
     ] {
         let api = Api::new().await;
         let request = v1::StartVerificationRequest {

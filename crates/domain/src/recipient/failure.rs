@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::delivery::{Fault, NextStep, ThrottleScope};
 use crate::policy::Policy;
 use crate::retry::{UNCLEAR_TRIES_MAX, pair_wait};
-use crate::template::Language;
+use crate::template::Wording;
 use crate::time::Timestamp;
 
 /// What else could carry a message at once that failed for a reason of ours.
@@ -13,8 +13,8 @@ use crate::time::Timestamp;
 pub enum Detour {
     /// Another sender of the app's pool.
     Sender,
-    /// The same template in the language everybody is written to who asks for none.
-    Language(Language),
+    /// Another template or another language.
+    Wording(Wording),
 }
 
 /// A message that failed, or may have.
@@ -62,11 +62,11 @@ impl Failure<'_> {
         last_useful.is_some_and(|last| at <= last).then_some(at)
     }
 
-    /// The language the next try is written in.
-    pub(super) fn language(&self, before: &Language) -> Language {
+    /// What the next try is written with, if with something else.
+    pub(super) fn wording(&self) -> Option<Wording> {
         match self.detour {
-            Some(Detour::Language(language)) => language.clone(),
-            _ => before.clone(),
+            Some(Detour::Wording(wording)) => Some(wording.clone()),
+            _ => None,
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::key::KeyRing;
 use crate::phone::PhoneNumber;
 use crate::policy::Policy;
 use crate::request::RememberedRequest;
-use crate::template::Language;
+use crate::template::Wording;
 use crate::time::{DAY, Timestamp};
 use crate::verification::{CanceledBy, Verification, VerificationState};
 
@@ -137,6 +137,12 @@ impl Recipient {
         self.verifications.iter().find(|it| it.serial == serial)
     }
 
+    /// The delivery of a claim.
+    pub fn delivery(&self, claim: Claim) -> Option<&Delivery> {
+        let verification = self.verification(claim.serial)?;
+        verification.deliveries.iter().find(|it| it.number == claim.delivery)
+    }
+
     /// The open verification.
     pub fn open(&self) -> Option<&Verification> {
         self.verifications.last().filter(|it| it.is_open())
@@ -214,15 +220,17 @@ impl Delivery {
     fn new(
         number: DeliveryNumber,
         generation: u16,
-        language: Language,
+        wording: Wording,
         state: DeliveryState,
         tries: u8,
         now: Timestamp,
     ) -> Self {
+        let Wording { language, template } = wording;
         Self {
             number,
             generation,
             language,
+            template,
             created_at: now,
             updated_at: now,
             tries,
@@ -231,6 +239,14 @@ impl Delivery {
             state,
             report: None,
             messages: Vec::new(),
+        }
+    }
+
+    /// What it is written with.
+    fn wording(&self) -> Wording {
+        Wording {
+            language: self.language.clone(),
+            template: self.template.clone(),
         }
     }
 

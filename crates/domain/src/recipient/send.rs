@@ -13,6 +13,7 @@ use crate::policy::Policy;
 use crate::recipient::Recipient;
 use crate::recipient::failure::{Detour, Failure};
 use crate::recipient::settle::drop_time;
+use crate::template::Wording;
 use crate::time::Timestamp;
 use crate::verification::Verification;
 
@@ -259,10 +260,11 @@ impl Recipient {
                 tries: delivery.tries.max(1),
                 detour: status.detour.as_ref(),
             };
-            let (tries, language) = (delivery.tries, failure.language(&delivery.language));
+            let tries = delivery.tries;
+            let wording = failure.wording().unwrap_or_else(|| delivery.wording());
             if let Some(at) = verification.next_try(number, &failure, policy, jitter, now) {
                 // The failed message stays failed; what is tried again is a new one with the same code.
-                verification.add_delivery(language, DeliveryState::Due { at }, tries, now);
+                verification.add_delivery(wording, DeliveryState::Due { at }, tries, now);
             }
         } else if policy.identity_memory.is_some() && status.identity.is_some() {
             // Late word of an older message may be about the phone before.
@@ -370,7 +372,9 @@ impl Delivery {
             return;
         }
         if let Some(at) = failure.retry_at(policy, last_useful, jitter, now) {
-            self.language = failure.language(&self.language);
+            if let Some(Wording { language, template }) = failure.wording() {
+                (self.language, self.template) = (language, template);
+            }
             self.put(DeliveryState::Due { at }, now);
         } else if matches!(failure.step, NextStep::Rejected(_)) {
             self.put(DeliveryState::Failed(failure.step.failure_reason()), now);

@@ -11,7 +11,7 @@ use crate::phone::PhoneNumber;
 use crate::policy::{Policy, ResendCode};
 use crate::recipient::{Claim, Recipient, Restraint};
 use crate::request::{JOINS_REMEMBERED_MAX, RememberedAnswer, RememberedRequest, RequestDigest};
-use crate::template::Language;
+use crate::template::Wording;
 use crate::time::Timestamp;
 use crate::verification::{CanceledBy, StartOutcome, Verification, VerificationState};
 
@@ -20,8 +20,8 @@ use crate::verification::{CanceledBy, StartOutcome, Verification, VerificationSt
 pub struct StartOrder {
     /// Whom to send to.
     pub phone: PhoneNumber,
-    /// The language that was chosen.
-    pub language: Language,
+    /// The template and the language that were chosen.
+    pub wording: Wording,
     /// What the code is bound to.
     pub context: Option<ContextDigest>,
     /// The key a new code is derived with.
@@ -176,7 +176,7 @@ impl Recipient {
         };
         let number = self
             .open_mut()
-            .map_or(1, |open| open.add_delivery(order.language.clone(), state, 1, now));
+            .map_or(1, |open| open.add_delivery(order.wording.clone(), state, 1, now));
         // A clock that was set back freezes the record's time. A send in the very moment of an approval still counts
         // as one after it, or the waits would not.
         let after_approval = self.approved_at.map(|at| at.plus(Duration::from_millis(1)));
@@ -220,7 +220,7 @@ impl Verification {
     /// Adds a message that was handed to the messenger `tries` times so far, if only as the one it replaces.
     pub(super) fn add_delivery(
         &mut self,
-        language: Language,
+        wording: Wording,
         state: DeliveryState,
         tries: u8,
         now: Timestamp,
@@ -229,7 +229,7 @@ impl Verification {
         self.deliveries.push(Delivery::new(
             number,
             self.recipe.generation,
-            language,
+            wording,
             state,
             tries,
             now,

@@ -240,9 +240,13 @@ impl ApplyDelivery {
         if !app.senders.iter().any(|it| it.id == *sender) {
             return None;
         }
+        let template = app
+            .templates
+            .of_message(delivery.template.as_ref(), &delivery.language)?;
         let failure = SenderFailure {
             app: &recipient.app,
             sender,
+            template: &template.name,
             language: &delivery.language,
             step: *step,
             report: Some(report),

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::{NextStep, ProviderReport};
+use crate::delivery::{Delivery, Fault, NextStep, ProviderReport};
 use crate::event::Event;
 use crate::id::{RecipientKey, Shard};
 use crate::policy::Policy;
 use crate::ports::{ClaimedDelivery, Courier, Errand, Message, Messenger, Random, Stored};
-use crate::recipient::{AttemptResult, Delay, NotSendable, Recipient};
+use crate::recipient::{AttemptResult, Delay, Detour, NotSendable, Recipient};
 use crate::reference::DeliveryReference;
 use crate::roll::below;
 use crate::sender::SenderId;
-use crate::template::Language;
 use crate::time::{Timestamp, millis};
 use crate::use_case::records::{Decision, Moment};
 use crate::use_case::senders::{Choice, Departure, SenderFailure};
@@ -185,13 +184,8 @@ impl Dispatch {
 
     /// How long nobody can send for a recipient, when that is known beforehand: then nothing is claimed.
     fn rest_of(&self, recipient: &Recipient, moment: &Moment) -> Option<Delay> {
-        let app = self.records.rulebook.apps.get(&recipient.app)?;
-        let departure = Departure {
-            id: &recipient.app,
-            app,
-            language: &recipient.open()?.deliveries.last()?.language,
-            policy: &moment.policy,
-        };
+        let delivery = recipient.open()?.deliveries.last()?;
+        let departure = self.departure(recipient, delivery, &moment.policy)?;
         let (wait, report) = self.senders.resting(departure, self.records.clock.now())?;
         Some(self.rest(wait, report))
     }
@@ -212,7 +206,7 @@ impl Dispatch {
         };
         // Looked at before anybody is asked: what is not to be sent costs no sender anything.
         let sender = match self.compose(&claimed, None) {
-            Ok(message) => self.choose(&claimed, &message.language).await,
+            Ok(_) => self.choose(&claimed).await,
             Err(why) => return self.not_sendable(claimed, why).await,
         };
         match sender {
@@ -232,8 +226,8 @@ impl Dispatch {
             Choice::Shut(standing) => {
                 let result = AttemptResult::Failed {
                     step: NextStep::Misconfigured(standing.fault),
+                    detour: self.rewording(&claimed, standing.fault),
                     report: standing.report,
-                    detour: None,
                 };
                 self.record(claimed, result).await
             }
@@ -249,24 +243,49 @@ impl Dispatch {
         self.record(claimed, result).await
     }
 
-    async fn choose(&self, claimed: &ClaimedDelivery, language: &Language) -> Choice {
+    async fn choose(&self, claimed: &ClaimedDelivery) -> Choice {
         let recipient = &claimed.stored.recipient;
-        let rulebook = &self.records.rulebook;
-        let policy = rulebook.policy_of(recipient);
-        match rulebook.apps.get(&recipient.app) {
-            Some(app) => {
-                let departure = Departure {
-                    id: &recipient.app,
-                    app,
-                    language,
-                    policy: &policy,
-                };
+        let policy = self.records.rulebook.policy_of(recipient);
+        let delivery = recipient.delivery(claimed.claim);
+        match delivery.and_then(|it| self.departure(recipient, it, &policy)) {
+            Some(departure) => {
                 let now = self.records.clock.now();
                 self.senders.choose(departure, self.roll(), now).await
             }
             // It was there a moment ago, and the rules do not change while the process runs.
             None => Choice::Queue(PATIENCE),
         }
+    }
+
+    /// What else could carry a message whose template nobody can send it with.
+    fn rewording(&self, claimed: &ClaimedDelivery, fault: Fault) -> Option<Detour> {
+        if fault != Fault::Template {
+            return None;
+        }
+        let recipient = &claimed.stored.recipient;
+        let policy = self.records.rulebook.policy_of(recipient);
+        let departure = self.departure(recipient, recipient.delivery(claimed.claim)?, &policy)?;
+        self.senders.rewording(departure, self.records.clock.now())
+    }
+
+    /// What a delivery sets out with.
+    fn departure<'a>(
+        &'a self,
+        recipient: &'a Recipient,
+        delivery: &'a Delivery,
+        policy: &'a Policy,
+    ) -> Option<Departure<'a>> {
+        let app = self.records.rulebook.apps.get(&recipient.app)?;
+        let language = &delivery.language;
+        let template = app.templates.of_message(delivery.template.as_ref(), language)?;
+        Some(Departure {
+            id: &recipient.app,
+            app,
+            template: &template.name,
+            language,
+            policy,
+            regardless: false,
+        })
     }
 
     async fn not_sendable(&self, claimed: ClaimedDelivery, why: NotSendable) -> Sent {
@@ -315,11 +334,12 @@ impl Dispatch {
         let now = self.records.clock.now().max(recipient.changed_at);
         let app = rulebook.apps.get(&recipient.app).ok_or(NotSendable::Unconfigured)?;
         let policy = app.purposes.get(&recipient.purpose).ok_or(NotSendable::Unconfigured)?;
-        let template = app.template.as_ref().ok_or(NotSendable::Unconfigured)?;
         let sender = sender
             .or(app.senders.first().map(|it| &it.id))
             .ok_or(NotSendable::Unconfigured)?;
         let (delivery, code) = recipient.code_to_send(claimed.claim, &rulebook.keys, policy, now)?;
+        let template = app.templates.of_message(delivery.template.as_ref(), &delivery.language);
+        let template = template.ok_or(NotSendable::Unconfigured)?;
         let reference = DeliveryReference {
             verification: self.records.id(claimed.key, claimed.claim.serial, recipient),
             delivery: claimed.claim.delivery,
@@ -353,6 +373,7 @@ impl Dispatch {
                 let failure = SenderFailure {
                     app: &message.app,
                     sender: &message.sender,
+                    template: &message.template,
                     language: &message.language,
                     step: error.step,
                     report: error.report.as_ref(),

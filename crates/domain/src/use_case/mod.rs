@@ -13,6 +13,7 @@ mod get;
 mod records;
 mod senders;
 mod start;
+mod templates;
 mod turns;
 mod watch;
 
@@ -26,7 +27,8 @@ use crate::key::{Identity, KeyRing};
 use crate::phone::PhoneNumber;
 use crate::policy::{Countries, Policy, PolicySettings};
 use crate::ports::{
-    ChangeFeed, Clock, Courier, LimitStore, Messenger, NumberingPlan, Observer, Random, RecipientStore, SenderDirectory,
+    ChangeFeed, Clock, Courier, LimitStore, Messenger, NumberingPlan, Observer, Random, RecipientStore,
+    SenderDirectory, TemplateCatalog,
 };
 use crate::recipient::Recipient;
 
@@ -40,6 +42,10 @@ pub use get::Get;
 pub use records::Records;
 pub use senders::{Senders, StandingFault};
 pub use start::{Start, StartAnswer, StartRequest};
+pub use templates::{
+    AccountPlan, AccountTemplates, ApplyProgress, ApplyResult, DeleteTemplate, ListedTemplate, ManageTemplates,
+    PreviewSource, PreviewTemplates, ShownPreview, TemplateBoard, TemplateFault, TemplatesError,
+};
 pub use watch::{Watch, Watching};
 
 /// How often a decision is made again on a newer record before the caller is told it lost every race.
@@ -152,6 +158,8 @@ pub struct Ports {
     pub messenger: Arc<dyn Messenger>,
     /// Knows how the provider thinks of our senders.
     pub directory: Arc<dyn SenderDirectory>,
+    /// Keeps the templates at the provider.
+    pub catalog: Arc<dyn TemplateCatalog>,
     /// Knows the numbering plan.
     pub numbering: Arc<dyn NumberingPlan>,
     /// Tells the time.
@@ -185,12 +193,17 @@ pub struct UseCases {
     pub disown: Arc<Disown>,
     /// What messages go out from.
     pub senders: Arc<Senders>,
+    /// What is known about templates.
+    pub board: Arc<TemplateBoard>,
+    /// Plan and change templates.
+    pub manage_templates: Arc<ManageTemplates>,
 }
 
 impl UseCases {
     /// Wires the use cases to their ports.
     pub fn new(rulebook: &Arc<Rulebook>, ports: &Ports) -> Self {
-        let senders = Arc::new(Senders::new(rulebook, ports));
+        let board = Arc::new(TemplateBoard::new(rulebook, ports));
+        let senders = Arc::new(Senders::new(rulebook, &board, ports));
         let records = Arc::new(Records::new(Arc::clone(rulebook), ports));
         let (start, check) = (Start::new(&records, &senders, ports), Check::new(&records, ports));
         let dispatch = Dispatch::new(&records, &senders, ports);
@@ -203,6 +216,8 @@ impl UseCases {
             dispatch: Arc::new(dispatch),
             apply_delivery: Arc::new(ApplyDelivery::new(&records, &senders, ports)),
             disown: Arc::new(Disown::new(&records, ports)),
+            board,
+            manage_templates: Arc::new(ManageTemplates::new(rulebook, ports)),
             senders,
         }
     }

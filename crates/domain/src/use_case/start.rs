@@ -7,15 +7,17 @@ use std::sync::Arc;
 use crate::app::{App, Caller};
 use crate::code::Salt;
 use crate::context::ContextDigest;
+use crate::country::CountryCode;
 use crate::event::Event;
 use crate::id::{AppId, Identified, Purpose, RecipientKey};
 use crate::limit::{Charge, LimitKey, RuleName};
 use crate::phone::{PhoneError, PhoneNumber};
-use crate::policy::Policy;
+use crate::policy::{OnDrift, Policy};
 use crate::ports::{ClaimedDelivery, Courier, Errand, NumberingPlan, Random, Stored};
 use crate::recipient::{Claim, Recipient, StartDecision, StartOrder, VerificationView};
 use crate::request::{RequestDigest, RequestId};
-use crate::template::Language;
+use crate::supported_app::PackageName;
+use crate::template::{Audience, Language, Pick, Platform};
 use crate::time::Timestamp;
 use crate::use_case::records::{Decided, Decision, Moment};
 use crate::use_case::senders::Departure;
@@ -33,6 +35,10 @@ pub struct StartRequest {
     pub purpose: Purpose,
     /// The language to write in, if the caller cares.
     pub language: Option<Language>,
+    /// What the person uses the app on, if the caller knows.
+    pub platform: Platform,
+    /// The Android app that asked WhatsApp for the code.
+    pub package: Option<PackageName>,
     /// What the code is bound to.
     pub context: ContextPairs,
     /// Whether whoever is behind the number now is welcome, although somebody else was approved before (Meta 137000).
@@ -107,16 +113,20 @@ impl Start {
             .filter(|_| caller.may_use(&request.app))
             .ok_or(Error::NotFound)?;
         let policy = app.purposes.get(&request.purpose).ok_or_else(|| unknown_purpose(app))?;
-        self.check_number(&request.phone, policy)?;
-        let language = app
-            .template
-            .as_ref()
-            .and_then(|it| it.language(request.language.as_ref()));
-        let language = language.ok_or(Error::TemplateMissing)?;
+        let country = self.check_number(&request.phone, policy)?;
+        let audience = Audience {
+            language: request.language.as_ref(),
+            country,
+            platform: request.platform,
+            package: request.package.as_ref(),
+        };
+        let now = self.records.clock.now();
+        let pick = self.senders.pick(&request.app, app, &audience, policy, now);
+        let pick = pick.ok_or(Error::TemplateMissing)?;
         let context = context_digest(&rulebook.identity, &request.context)?;
         let order = StartOrder {
             phone: request.phone.clone(),
-            language: language.clone(),
+            wording: pick.wording(),
             context,
             key: rulebook.keys.current().clone(),
             accept_identity_change: request.accept_identity_change,
@@ -133,7 +143,7 @@ impl Start {
             .decide(key, None, request.deadline, |recipient, moment| {
                 let recipient =
                     recipient.unwrap_or_else(|| Recipient::new(request.app.clone(), request.purpose.clone(), salt));
-                self.decide_once(recipient, key, &order, &charges, (app, policy), moment)
+                self.decide_once(recipient, key, &order, &charges, (app, pick, policy), moment)
             })
             .await?;
         Ok(self.answer(caller, key, decided).await)
@@ -146,7 +156,7 @@ impl Start {
         key: RecipientKey,
         order: &StartOrder,
         charges: &[Charge],
-        (app, policy): (&App, &Policy),
+        (app, pick, policy): (&App, Pick<'_>, &Policy),
         moment: &Moment,
     ) -> Result<Decision<Answer>, Error> {
         let now = moment.now;
@@ -164,7 +174,15 @@ impl Start {
             }
         };
         if claim.is_some() {
-            self.check_senders(&recipient.app, app, &order.language, policy)?;
+            self.check_senders(Departure {
+                id: &recipient.app,
+                app,
+                template: &pick.template.name,
+                language: pick.language,
+                policy,
+                // Chosen in spite of the board only when there is nothing else.
+                regardless: policy.on_drift == OnDrift::Alarm,
+            })?;
         }
         let identity = &self.records.rulebook.identity;
         let view = recipient
@@ -184,14 +202,8 @@ impl Start {
     }
 
     /// Refuses honestly what could not be sent in time.
-    fn check_senders(&self, id: &AppId, app: &App, language: &Language, policy: &Policy) -> Result<(), Error> {
+    fn check_senders(&self, departure: Departure<'_>) -> Result<(), Error> {
         let now = self.records.clock.now();
-        let departure = Departure {
-            id,
-            app,
-            language,
-            policy,
-        };
         if let Some(standing) = self.senders.standing(departure, now) {
             return Err(standing.into());
         }
@@ -227,13 +239,14 @@ impl Start {
         StartAnswer { outcome, view }
     }
 
-    fn check_number(&self, phone: &PhoneNumber, policy: &Policy) -> Result<(), Error> {
+    /// Refuses a number that cannot exist or is of no country of the policy; answers with its country.
+    fn check_number(&self, phone: &PhoneNumber, policy: &Policy) -> Result<Option<CountryCode>, Error> {
         let facts = self.numbering.lookup(phone);
         if !facts.possible {
             return Err(Error::invalid(Field::Phone, &PhoneError::Impossible));
         }
         if policy.countries.allows(facts.country) {
-            return Ok(());
+            return Ok(facts.country);
         }
         Err(Error::CountryNotAllowed { country: facts.country })
     }
@@ -245,13 +258,15 @@ impl Start {
         request: &StartRequest,
         context: Option<ContextDigest>,
     ) -> RequestDigest {
-        let body: [&[u8]; 6] = [
+        let body: [&[u8]; 8] = [
             request.app.as_str().as_bytes(),
             request.purpose.as_str().as_bytes(),
             request.phone.expose().as_bytes(),
             request.language.as_ref().map_or(b"", |it| it.as_str().as_bytes()),
             context.as_ref().map_or(b"", |it| it.as_bytes()),
             &[u8::from(request.accept_identity_change)],
+            request.platform.name().as_bytes(),
+            request.package.as_ref().map_or(b"", |it| it.as_str().as_bytes()),
         ];
         RequestDigest::new(&self.records.rulebook.identity, "start", &caller.id, id, &body)
     }

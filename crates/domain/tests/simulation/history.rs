@@ -13,12 +13,14 @@ use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
 use countersign_domain::ports::{Clock, Courier, Errand, LimitStore, RecipientStore};
 use countersign_domain::request::RequestId;
+use countersign_domain::template::Platform;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckRequest, Ports, ReportedDelivery, StartRequest, UseCases, VerificationName};
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_memory::feed::MemoryFeed;
 use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_memory::recipients::MemoryStore;
+use countersign_testkit::catalog::FakeCatalog;
 use countersign_testkit::clock::ManualClock;
 use countersign_testkit::directory::FakeDirectory;
 use countersign_testkit::fixture;
@@ -111,6 +113,7 @@ impl History {
                     instance: number,
                 }),
                 directory: Arc::new(FakeDirectory::default()),
+                catalog: Arc::new(FakeCatalog::default()),
                 numbering: Arc::new(OpenNumbering),
                 clock: Arc::clone(&world.clock) as _,
                 random: Arc::new(SeededRandom::new(seed.wrapping_mul(31) + number as u64)),
@@ -178,6 +181,8 @@ impl History {
             phone,
             purpose,
             language: None,
+            platform: Platform::Unknown,
+            package: None,
             context: self.context(),
             accept_identity_change: false,
             request_id: request_id.and_then(|it| RequestId::parse(&it).unwrap()),

@@ -11,6 +11,7 @@ use countersign_domain::key::{KeyId, KeyRing, SecretKey};
 use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
 use countersign_domain::ports::{Clock, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
+use countersign_domain::template::Templates;
 use countersign_domain::time::{DAY, Timestamp};
 use countersign_domain::use_case::{CheckRequest, Error, StartRequest, VerificationName};
 use countersign_domain::verification::{CheckOutcome, StartOutcome, VerificationState};
@@ -297,7 +298,7 @@ fn what_is_counted_over_all_apps_is_the_same_for_all_apps() {
         })
         .unwrap();
         App {
-            template: None,
+            templates: Templates::default(),
             senders: Vec::new(),
             purposes: [(fixture::purpose(), Arc::new(policy))].into(),
         }

@@ -17,7 +17,7 @@ use countersign_testkit::fixture;
 
 use crate::Walk;
 use crate::posts::{failed_with, to};
-use crate::senders::{ACCOUNT, apps, of_account};
+use crate::senders::{ACCOUNT, apps, in_english_only, of_account};
 
 const TEMPLATE: NextStep = NextStep::Misconfigured(Fault::Template);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -118,7 +118,8 @@ async fn a_sender_is_said_to_be_shut_once_for_everything_that_was_under_way() {
 #[tokio::test]
 async fn a_template_fault_shuts_only_the_use_that_one_app_makes_of_the_sender() {
     let shared = vec![fixture::sender()];
-    let walk = Walk::ruled_by(apps([("demo", shared.clone()), ("other", shared)]), 1);
+    let rules = in_english_only(apps([("demo", shared.clone()), ("other", shared)]));
+    let walk = Walk::ruled_by(rules, 1);
     walk.house.messenger.answer_next(Err(TEMPLATE));
     let id = walk.opened_to(0).await;
     assert_eq!(walk.reason(id).await, FailureReason::Misconfigured);
@@ -288,7 +289,13 @@ async fn a_language_that_is_missing_is_replaced_by_the_default_at_once() {
     let id = walk.opened_in_portuguese().await;
     assert_eq!(walk.tries(id).await, (DeliveryState::Accepted, 2));
     assert_eq!(walk.languages(), ["pt_BR", "en_US"]);
-    assert_eq!(walk.shut(), []);
+    assert_eq!(walk.shut(), [(fixture::sender().id, Fault::Template)]);
+    let next = StartRequest {
+        language: Some(fixture::language("pt_BR")),
+        ..to(fixture::phone_number(1))
+    };
+    walk.start_as(next).await.expect("there is another language");
+    assert_eq!(walk.languages(), ["pt_BR", "en_US", "en_US"], "nobody finds out again");
 }
 
 #[tokio::test]
@@ -298,7 +305,8 @@ async fn a_template_that_is_missing_in_the_default_language_too_is_a_fault_of_ou
     let id = walk.opened_in_portuguese().await;
     assert_eq!(walk.languages(), ["pt_BR", "en_US"]);
     assert_eq!(walk.reason(id).await, FailureReason::Misconfigured);
-    assert_eq!(walk.shut(), [(fixture::sender().id, Fault::Template)]);
+    let fault = (fixture::sender().id, Fault::Template);
+    assert_eq!(walk.shut(), [fault.clone(), fault]);
     assert_eq!(walk.refusal(1).await.0, Fault::Template);
 }
 

@@ -16,6 +16,7 @@ mod start;
 mod throughput;
 mod watch;
 mod webhook;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use countersign_domain::id::{ShardCount, VerificationId};
 use countersign_domain::policy::{Policy, PolicySettings};
 use countersign_domain::recipient::VerificationView;
 use countersign_domain::request::RequestId;
+use countersign_domain::template::Platform;
 use countersign_domain::use_case::{
     Applied, CheckAnswer, CheckRequest, Error, ReportedDelivery, Rulebook, StartAnswer, StartRequest, VerificationName,
 };
@@ -66,7 +68,9 @@ impl Walk {
             app: fixture::app_id(),
             phone: fixture::phone(),
             purpose: fixture::purpose(),
-            language: None,
+            language: Some(fixture::language("en_US")),
+            platform: Platform::Unknown,
+            package: None,
             context: BTreeMap::new(),
             accept_identity_change: false,
             request_id: None,

@@ -14,6 +14,7 @@ use countersign_domain::limit::{Charge, LimitKey, Remaining, RuleName};
 use countersign_domain::policy::Policy;
 use countersign_domain::ports::{Accepted, Clock, LimitStore, Message, Messenger, SendError, StoreError, Taken};
 use countersign_domain::sender::{AccountId, Pace, Quality, Sender, SenderId};
+use countersign_domain::template::{Template, Templates};
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{Dispatch, Error, Ports, Records, Rulebook, StartAnswer, StartRequest};
 use countersign_domain::verification::{CheckOutcome, VerificationState};
@@ -64,6 +65,26 @@ pub(crate) fn apps_under<const N: usize>(policy: Policy, apps: [(&str, Vec<Sende
         ..demo.clone()
     };
     let apps = apps.map(|(name, senders)| (AppId::parse(name).expect("a slug"), app(senders)));
+    Rulebook {
+        apps: Apps::new(apps),
+        ..rulebook
+    }
+}
+
+/// The same rules with every app's templates in English alone.
+pub(crate) fn in_english_only(rulebook: Rulebook) -> Rulebook {
+    let template = Template {
+        languages: vec![fixture::language("en_US")],
+        ..fixture::template()
+    };
+    let templates = Templates::new(vec![template], None, BTreeMap::new());
+    let apps = rulebook.apps.iter().map(|(id, app)| {
+        let app = App {
+            templates: templates.clone(),
+            ..app.clone()
+        };
+        (id.clone(), app)
+    });
     Rulebook {
         apps: Apps::new(apps),
         ..rulebook

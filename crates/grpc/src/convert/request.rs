@@ -6,7 +6,7 @@ use countersign_domain::code::Guess;
 use countersign_domain::id::{AppId, Purpose, VerificationId};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::request::RequestId;
-use countersign_domain::template::Language;
+use countersign_domain::template::{Language, Platform};
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckRequest, StartRequest, VerificationName};
 use tonic_types::FieldViolation;
@@ -80,6 +80,8 @@ pub(crate) fn start_request(
             phone,
             purpose,
             language,
+            platform: Platform::Unknown,
+            package: None,
             context: request.context,
             accept_identity_change: request.accept_identity_change,
             request_id,

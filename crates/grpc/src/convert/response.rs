@@ -213,6 +213,7 @@ mod tests {
             number: 1,
             generation: 0,
             language: Language::parse("pt_BR").unwrap(),
+            template: None,
             created_at: at,
             updated_at: at,
             tries: 1,

@@ -170,6 +170,7 @@ impl Site {
             id: caller.id,
             token_sha256: vec![token_sha256(TOKEN).unwrap()],
             apps: caller.apps,
+            manages_templates: false,
         }]);
         let server = Server::new(config, &house.use_cases, callers.unwrap(), house.clock.clone())
             .await

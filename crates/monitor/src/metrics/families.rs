@@ -6,9 +6,10 @@
 use std::hash::Hash;
 
 use countersign_domain::app::Apps;
-use countersign_domain::event::{IgnoredReport, Settlement};
+use countersign_domain::event::{HeardNews, IgnoredReport, Settlement};
 use countersign_domain::reference::ReferenceError;
 use countersign_domain::sender::{Quality, SenderId};
+use countersign_domain::template::TemplateWord;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -16,7 +17,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{
-    Answer, End, Failure, Move, No, OfApp, OfSender, Rating, Refusal, Rule, Settled, Shut, State, Why,
+    Answer, Drifted, End, Failure, Move, News, No, OfAccount, OfApp, OfSender, Rating, Refusal, Rule, Settled, Shut,
+    State, TemplateRating, Why,
 };
 
 /// Bounds of how long verifications were open, in seconds: from a person who has the code at hand to the longest life
@@ -65,6 +67,11 @@ pub(super) struct Families {
     pub(super) senders_unseen: Family<OfSender, Counter>,
     pub(super) shut: Family<OfSender, Gauge>,
     pub(super) quality: Family<Rating, Gauge>,
+    pub(super) template_faults: Family<Drifted, Counter>,
+    pub(super) template_fault: Family<Drifted, Gauge>,
+    pub(super) template_quality: Family<TemplateRating, Gauge>,
+    pub(super) template_news: Family<News, Counter>,
+    pub(super) templates_unseen: Family<OfAccount, Gauge>,
 }
 
 impl Families {
@@ -94,6 +101,11 @@ impl Families {
             senders_unseen: Family::default(),
             shut: Family::default(),
             quality: Family::default(),
+            template_faults: Family::default(),
+            template_fault: Family::default(),
+            template_quality: Family::default(),
+            template_news: Family::default(),
+            templates_unseen: Family::default(),
         }
     }
 
@@ -103,6 +115,7 @@ impl Families {
         self.register_deliveries(registry);
         self.register_webhooks_and_store(registry);
         self.register_senders(registry);
+        self.register_templates(registry);
     }
 
     /// Puts what is rare at zero, for every app and sender of the configuration.
@@ -121,13 +134,19 @@ impl Families {
                 appear(&self.disowned, &No::new(app, canceled));
             }
         }
-        for sender in apps.senders().into_keys() {
-            let labels = OfSender::new(sender);
+        for word in TemplateWord::NAMES {
+            for outcome in HeardNews::ALL.map(HeardNews::name) {
+                appear(&self.template_news, &News { word, outcome });
+            }
+        }
+        for (id, sender) in apps.senders() {
+            appear(&self.templates_unseen, &OfAccount::new(&sender.account));
+            let labels = OfSender::new(id);
             appear(&self.senders_slowed, &labels);
             appear(&self.senders_recovered, &labels);
             appear(&self.senders_unseen, &labels);
             appear(&self.shut, &labels);
-            self.rate(sender, Quality::Unknown);
+            self.rate(id, Quality::Unknown);
         }
     }
 
@@ -139,6 +158,14 @@ impl Families {
                 quality: quality.name(),
             };
             self.quality.get_or_create(&labels).set(i64::from(quality == now));
+        }
+    }
+
+    /// Says what people think of a template now, and no longer what they thought before.
+    pub(super) fn rate_template(&self, now: Quality, labels: impl Fn(&'static str) -> TemplateRating) {
+        for quality in QUALITIES {
+            let gauge = self.template_quality.get_or_create(&labels(quality.name()));
+            gauge.set(i64::from(quality == now));
         }
     }
 
@@ -255,6 +282,34 @@ impl Families {
             "sender_quality",
             "What the provider thinks of the sender: one for its word, zero for the others",
             self.quality.clone(),
+        );
+    }
+
+    fn register_templates(&self, registry: &mut Registry) {
+        registry.register(
+            "template_faults",
+            "Times something was found to be wrong with a template",
+            self.template_faults.clone(),
+        );
+        registry.register(
+            "template_news",
+            "What webhooks said about templates",
+            self.template_news.clone(),
+        );
+        registry.register(
+            "template_fault",
+            "Whether that is wrong with the template",
+            self.template_fault.clone(),
+        );
+        registry.register(
+            "template_quality",
+            "What people think of the template: one for the provider's word, zero for the others",
+            self.template_quality.clone(),
+        );
+        registry.register(
+            "templates_unseen",
+            "Whether the provider does not say which templates the account has",
+            self.templates_unseen.clone(),
         );
     }
 }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use countersign_domain::event::Settlement;
 use countersign_domain::id::{AppId, Identified};
-use countersign_domain::sender::SenderId;
+use countersign_domain::sender::{AccountId, SenderId};
+use countersign_domain::template::{Drift, Language, TemplateName};
 use prometheus_client::encoding::EncodeLabelSet;
 
 /// What happened for one app and purpose, and what came of it.
@@ -149,4 +150,62 @@ pub(super) struct Shut {
 pub(super) struct Rating {
     pub(super) sender: String,
     pub(super) quality: &'static str,
+}
+
+/// One account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfAccount {
+    account: String,
+}
+
+impl OfAccount {
+    pub(super) fn new(account: &AccountId) -> Self {
+        Self {
+            account: account.to_string(),
+        }
+    }
+}
+
+/// One way in which a template of an app is wrong in one language.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Drifted {
+    app: String,
+    account: String,
+    template: String,
+    language: String,
+    drift: &'static str,
+}
+
+impl Drifted {
+    pub(super) fn new(
+        app: &AppId,
+        account: &AccountId,
+        template: &TemplateName,
+        language: &Language,
+        drift: &Drift,
+    ) -> Self {
+        Self {
+            app: app.to_string(),
+            account: account.to_string(),
+            template: template.to_string(),
+            language: language.to_string(),
+            drift: drift.name(),
+        }
+    }
+}
+
+/// One word people may have for a template.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct TemplateRating {
+    pub(super) account: String,
+    pub(super) template: String,
+    pub(super) language: String,
+    pub(super) quality: &'static str,
+}
+
+/// What a webhook spoke of, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct News {
+    pub(super) word: &'static str,
+    pub(super) outcome: &'static str,
 }

@@ -11,13 +11,17 @@ use countersign_domain::delivery::{DeliveryState, ProviderReport};
 use countersign_domain::event::Event;
 use countersign_domain::id::AppId;
 use countersign_domain::ports::Observer;
+use countersign_domain::use_case::TemplateFault;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use codes::Codes;
 use families::Families;
-use labels::{Answer, End, Failure, Move, No, OfApp, OfSender, Refusal, Rule, Settled, Shut, State, Why};
+use labels::{
+    Answer, Drifted, End, Failure, Move, News, No, OfAccount, OfApp, OfSender, Refusal, Rule, Settled, Shut, State,
+    TemplateRating, Why,
+};
 
 /// What the name of every metric begins with.
 const PREFIX: &str = "countersign";
@@ -138,6 +142,57 @@ impl Metrics {
             _ => {}
         }
     }
+
+    fn about_template(&self, event: &Event) {
+        let families = &self.families;
+        match event {
+            Event::TemplateFaulty { fault } => {
+                let TemplateFault {
+                    app,
+                    account,
+                    template,
+                    language,
+                    drift,
+                    passed_over: _,
+                } = fault;
+                let drifted = Drifted::new(app, account, template, language, drift);
+                families.template_faults.get_or_create(&drifted).inc();
+                families.template_fault.get_or_create(&drifted).set(1);
+            }
+            Event::TemplateWell {
+                app,
+                account,
+                template,
+                language,
+                was,
+            } => {
+                let drifted = Drifted::new(app, account, template, language, was);
+                families.template_fault.get_or_create(&drifted).set(0);
+            }
+            Event::TemplateRated {
+                account,
+                template,
+                language,
+                quality,
+            } => families.rate_template(*quality, |quality| TemplateRating {
+                account: account.to_string(),
+                template: template.to_string(),
+                language: language.to_string(),
+                quality,
+            }),
+            Event::TemplatesUnseen { account, .. } => {
+                families.templates_unseen.get_or_create(&OfAccount::new(account)).set(1);
+            }
+            Event::TemplatesSeen { account } => {
+                families.templates_unseen.get_or_create(&OfAccount::new(account)).set(0);
+            }
+            Event::TemplateHeard { word, outcome, .. } => {
+                let outcome = outcome.name();
+                families.template_news.get_or_create(&News { word, outcome }).inc();
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Observer for Metrics {
@@ -200,6 +255,12 @@ impl Observer for Metrics {
             | Event::SenderRecovered { .. }
             | Event::SenderRated { .. }
             | Event::SenderUnseen { .. } => self.about_sender(event),
+            Event::TemplateFaulty { .. }
+            | Event::TemplateWell { .. }
+            | Event::TemplateRated { .. }
+            | Event::TemplatesUnseen { .. }
+            | Event::TemplatesSeen { .. }
+            | Event::TemplateHeard { .. } => self.about_template(event),
             Event::Disowned { subject, canceled } => {
                 families.disowned.get_or_create(&No::new(&subject.app, *canceled)).inc();
             }

@@ -52,11 +52,11 @@ fn recovered() -> Event {
 
 /// Demands that `event`, as the first one, moves these series to these numbers and no other series.
 #[track_caller]
-fn assert_counts(event: &Event, wanted: &[(&str, &str)]) {
+pub(crate) fn assert_counts(event: &Event, wanted: &[(&str, &str)]) {
     assert_eq!(moved_by(&metrics(), event), as_samples(wanted), "{event:?}");
 }
 
-fn as_samples(pairs: &[(&str, &str)]) -> Samples {
+pub(crate) fn as_samples(pairs: &[(&str, &str)]) -> Samples {
     let owned = |(name, value): &(&str, &str)| (format!("countersign_{name}"), (*value).to_owned());
     pairs.iter().map(owned).collect()
 }

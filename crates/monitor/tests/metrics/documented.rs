@@ -7,11 +7,14 @@ use countersign_domain::delivery::{DeliveryState, FailureReason, Fault};
 use countersign_domain::event::Event;
 use countersign_domain::limit::RuleName;
 use countersign_domain::ports::Observer;
+use countersign_domain::sender::Quality;
+use countersign_domain::template::Drift;
 use countersign_domain::verification::{CheckOutcome, EndReason, StartOutcome, VerificationState};
 use countersign_testkit::fixture;
 
 use crate::counting::{moved, shut, subject};
 use crate::samples::{metrics, rendered};
+use crate::templates::{faulty, rated};
 
 const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
 
@@ -68,6 +71,8 @@ fn appearing() -> Vec<Event> {
         moved(Some(DeliveryState::Sent), failed, None),
         moved(Some(failed), DeliveryState::Delivered, None),
         shut(Fault::Account),
+        faulty(Drift::Missing),
+        rated(Quality::Red),
         Event::GiveBackLost {
             rule: RuleName::UnansweredSends,
         },

@@ -4,3 +4,4 @@ mod counting;
 mod documented;
 mod page;
 mod samples;
+mod templates;

@@ -14,6 +14,7 @@ use countersign_domain::delivery::DeliveryReport;
 use countersign_domain::id::{RecipientKey, Shard, ShardCount};
 use countersign_domain::ports::{Observer, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
+use countersign_domain::template::Platform;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckRequest, ReportedDelivery, StartAnswer, StartRequest, VerificationName};
 use countersign_domain::verification::CheckOutcome;
@@ -150,6 +151,8 @@ impl Scene {
             phone: fixture::phone(),
             purpose: fixture::purpose(),
             language: None,
+            platform: Platform::Unknown,
+            package: None,
             context: BTreeMap::new(),
             accept_identity_change: false,
             request_id: None,

@@ -6,6 +6,7 @@
 //! | 8 | the format: [`FORMAT`] |
 //! | 9– | the recipient, as [`stored::StoredRecipient`] in postcard |
 //! | after it | since format 2: [`extras::Extras`] in postcard |
+//! | after that | since format 3: [`chosen::Chosen`] in postcard |
 //!
 //! Versions are random and not counted, because a counter that an asynchronous failover or a restored backup sets back
 //! gives the same version twice, and then a slow writer overwrites what it never saw (docs/adr/0012).
@@ -15,6 +16,7 @@
 //! To change the format: add a variant at the end of an enum, or a new format number beside this one. A reader knows
 //! every format since the first; a writer writes the newest only after every instance can read it.
 
+mod chosen;
 mod convert;
 mod extras;
 pub(crate) mod seal;
@@ -26,12 +28,13 @@ use countersign_domain::ports::{StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use thiserror::Error;
 
+use chosen::Chosen;
 use extras::Extras;
 use seal::Sealer;
 use stored::StoredRecipient;
 
 /// The format this code writes.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 /// The oldest format this code reads.
 const FORMAT_OLDEST: u8 = 1;
 /// Where the body begins.
@@ -66,6 +69,7 @@ pub(crate) fn write(sealer: &Sealer, key: RecipientKey, version: Version, recipi
     )]
     let bytes = postcard::to_extend(&stored, bytes)
         .and_then(|bytes| postcard::to_extend(&Extras::of(recipient), bytes))
+        .and_then(|bytes| postcard::to_extend(&Chosen::of(recipient), bytes))
         .expect("a record can always be written");
     bytes
 }
@@ -85,10 +89,13 @@ fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, Rec
     version.copy_from_slice(head);
     let version = Version(u64::from_be_bytes(version));
     let (stored, rest): (StoredRecipient<'_>, _) = postcard::take_from_bytes(body)?;
-    let (extras, rest) = if format == FORMAT_OLDEST {
-        (Extras::default(), rest)
-    } else {
-        postcard::take_from_bytes(rest)?
+    let (extras, rest) = match format {
+        ..2 => (Extras::default(), rest),
+        _ => postcard::take_from_bytes(rest)?,
+    };
+    let (chosen, rest) = match format {
+        ..3 => (Chosen::default(), rest),
+        _ => postcard::take_from_bytes(rest)?,
     };
     if !rest.is_empty() {
         return Err(RecordError::Value("end"));
@@ -99,6 +106,7 @@ fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, Rec
     };
     let mut recipient = stored.into_recipient(phone)?;
     extras.complete(&mut recipient)?;
+    chosen.complete(&mut recipient)?;
     Ok(Stored { version, recipient })
 }
 

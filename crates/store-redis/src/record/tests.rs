@@ -2,6 +2,7 @@
 
 use countersign_domain::id::RecipientKey;
 use countersign_domain::ports::{StoreError, Version};
+use countersign_domain::recipient::Recipient;
 use countersign_testkit::fixture::recipient_with_everything;
 use zeroize::Zeroizing;
 
@@ -13,9 +14,11 @@ const VERSION: Version = Version(0x0102_0304_0506_0708);
 
 /// What format 1 made of the fixture of its time. It is read for ever.
 const GOLDEN_1: &str = include_str!("golden_1.hex");
-/// What format 2 made of the fixture when it was new. A difference means that instances of two versions, which run side
-/// by side during a roll-out, do not understand each other.
+/// What format 2 made of the fixture of its time. It is read for ever.
 const GOLDEN_2: &str = include_str!("golden_2.hex");
+/// What format 3 made of the fixture when it was new. A difference means that instances of two versions, which run side
+/// by side during a roll-out, do not understand each other.
+const GOLDEN_3: &str = include_str!("golden_3.hex");
 
 fn sealer() -> Sealer {
     Sealer::new(&Zeroizing::new([7; 32]))
@@ -30,18 +33,31 @@ fn hex(bytes: &[u8]) -> String {
     bytes.chunks(50).map(|bytes| line(bytes) + "\n").collect()
 }
 
+fn read_golden(golden: &str) -> Recipient {
+    let digits: String = golden.split_whitespace().collect();
+    let pairs = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]);
+    let bytes: Vec<_> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    read(&sealer(), KEY, &bytes).unwrap().recipient
+}
+
 #[test]
-fn format_2_is_what_it_was_when_it_was_new() {
+fn format_3_is_what_it_was_when_it_was_new() {
     let written = write(&sealer(), KEY, VERSION, &recipient_with_everything());
-    assert_eq!(hex(&written), GOLDEN_2);
+    assert_eq!(hex(&written), GOLDEN_3);
+}
+
+#[test]
+fn a_record_of_format_2_is_read_as_one_in_which_nobody_chose_a_template() {
+    let mut without = recipient_with_everything();
+    for delivery in without.verifications.iter_mut().flat_map(|it| &mut it.deliveries) {
+        delivery.template = None;
+    }
+    assert_eq!(read_golden(GOLDEN_2), without);
 }
 
 #[test]
 fn a_record_of_format_1_is_read_as_one_that_knows_no_messages_and_no_identity() {
-    let digits: String = GOLDEN_1.split_whitespace().collect();
-    let pairs = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]);
-    let bytes: Vec<_> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
-    let read = read(&sealer(), KEY, &bytes).unwrap().recipient;
+    let read = read_golden(GOLDEN_1);
     let now = recipient_with_everything();
     assert_eq!(
         (&read.phone, &read.requests, &read.sends),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use countersign_domain::code::Guess;
 use countersign_domain::delivery::DeliveryReport;
 use countersign_domain::phone::PhoneNumber;
+use countersign_domain::template::Platform;
 use countersign_domain::use_case::{
     CheckAnswer, CheckRequest, Error, ReportedDelivery, StartAnswer, StartRequest, VerificationName,
 };
@@ -34,6 +35,8 @@ pub(crate) fn start_of(phone: &PhoneNumber) -> StartRequest {
         phone: phone.clone(),
         purpose: purpose(),
         language: None,
+        platform: Platform::Unknown,
+        package: None,
         context: BTreeMap::new(),
         accept_identity_change: false,
         request_id: None,

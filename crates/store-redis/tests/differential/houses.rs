@@ -14,6 +14,7 @@ use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::Policy;
 use countersign_domain::ports::{Accepted, Clock};
 use countersign_domain::request::RequestId;
+use countersign_domain::template::Platform;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckRequest, Disowned, ReportedDelivery, StartRequest, VerificationName};
 use countersign_store_memory::feed::MemoryFeed;
@@ -110,6 +111,8 @@ impl Twins {
             phone: self.any_phone(),
             purpose: self.any_purpose(),
             language: self.one_of(&[None, Some(language("pt_BR")), Some(language("fr"))]),
+            platform: Platform::Unknown,
+            package: None,
             context: self.any_context(),
             accept_identity_change: self.random.random_bool(0.1),
             request_id: self.any_request_id(),

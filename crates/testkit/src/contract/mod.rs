@@ -27,6 +27,7 @@ pub mod change_feed;
 pub mod limit_store;
 pub mod messenger;
 pub mod recipient_store;
+pub mod template_catalog;
 
 /// How long a suite waits for what has to happen before it calls the promise broken. Never how long a test takes.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -141,6 +142,18 @@ mod tests {
             include_str!("messenger/mod.rs"),
             include_str!("messenger/attempts.rs"),
             include_str!("messenger/secrets.rs"),
+        ];
+        assert_complete(&listed, &sources);
+    }
+
+    #[test]
+    fn no_promise_of_the_template_catalog_is_forgotten() {
+        let listed = crate::template_catalog_contract!(@__promise_names);
+        let sources = [
+            include_str!("template_catalog/mod.rs"),
+            include_str!("template_catalog/failures.rs"),
+            include_str!("template_catalog/looks.rs"),
+            include_str!("template_catalog/orders.rs"),
         ];
         assert_complete(&listed, &sources);
     }

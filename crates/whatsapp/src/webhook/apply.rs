@@ -1,39 +1,50 @@
-//! Handing the statuses of a post to the use case. Kept out: everything it decides.
+//! Handing what a post says to the use cases. Kept out: everything they decide.
 
 use std::sync::Arc;
 
 use countersign_domain::delivery::DeliveryReport;
-use countersign_domain::use_case::{Applied, ApplyDelivery, Disown, Disowned, RecipientReports, ReportedDelivery};
+use countersign_domain::event::HeardNews;
+use countersign_domain::sender::AccountId;
+use countersign_domain::template::{Category, TemplateNews};
+use countersign_domain::use_case::{
+    Applied, ApplyDelivery, Disown, Disowned, RecipientReports, ReportedDelivery, TemplateBoard, UseCases,
+};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use crate::webhook::BusinessAccounts;
 use crate::webhook::parse::Post;
+use crate::webhook::templates::{Said, TemplateSaid};
 
 /// Applies posts.
 pub(super) struct Applier {
     apply_delivery: Arc<ApplyDelivery>,
     disown: Arc<Disown>,
+    board: Arc<TemplateBoard>,
+    business_accounts: BusinessAccounts,
     at_once: usize,
 }
 
 /// What became of a post.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct IntakeReport {
-    /// Statuses that moved a delivery forward.
+    /// Statuses that moved a delivery forward, and words about templates that are believed.
     pub(super) moved: usize,
-    /// Statuses that say nothing new, are not about us, or are of a kind that moves nothing.
+    /// What says nothing new, is not about us, or is of a kind that moves nothing.
     pub(super) ignored: usize,
-    /// Statuses that could not be read.
+    /// What could not be read.
     pub(super) skipped: usize,
     /// Statuses that could not be recorded; the whole post should come again.
     pub(super) failed: usize,
 }
 
 impl Applier {
-    pub(super) fn new(apply_delivery: Arc<ApplyDelivery>, disown: Arc<Disown>, at_once: usize) -> Self {
+    pub(super) fn new(use_cases: &UseCases, business_accounts: BusinessAccounts, at_once: usize) -> Self {
         Self {
-            apply_delivery,
-            disown,
+            apply_delivery: Arc::clone(&use_cases.apply_delivery),
+            disown: Arc::clone(&use_cases.disown),
+            board: Arc::clone(&use_cases.board),
+            business_accounts,
             at_once,
         }
     }
@@ -54,6 +65,10 @@ impl Applier {
             skipped: post.skipped,
             ..IntakeReport::default()
         };
+        // First and without waiting: messages of this very moment may be written with one of them.
+        for said in post.templates {
+            self.hear(said, &mut report);
+        }
         let mut running = JoinSet::new();
         post.statuses.iter().for_each(log_failure);
         for reports in self.apply_delivery.by_recipient(post.statuses) {
@@ -74,6 +89,52 @@ impl Applier {
             self.disown(disowned, &mut report).await;
         }
         report
+    }
+
+    fn hear(&self, said: TemplateSaid, report: &mut IntakeReport) {
+        let TemplateSaid {
+            business_account,
+            name,
+            language,
+            at,
+            what,
+        } = said;
+        let accounts = self.accounts(business_account.as_deref());
+        let word = match what {
+            Said::Now(word) => word,
+            Said::Soon(category) => {
+                if !accounts.is_empty() && category == Category::Other {
+                    tracing::warn!(%name, %language, "Meta is going to take a template out of the authentication templates");
+                }
+                report.ignored += 1;
+                return;
+            }
+        };
+        let mut is_taken = false;
+        for account in accounts {
+            let news = TemplateNews {
+                account,
+                name: name.clone(),
+                language: language.clone(),
+                at,
+                word: word.clone(),
+            };
+            is_taken |= self.board.hear(&news) == HeardNews::Taken;
+        }
+        *(if is_taken {
+            &mut report.moved
+        } else {
+            &mut report.ignored
+        }) += 1;
+    }
+
+    /// The accounts that a business account is here; whichever, when none is configured.
+    fn accounts(&self, business_account: Option<&str>) -> Vec<Option<AccountId>> {
+        if self.business_accounts.is_empty() {
+            return vec![None];
+        }
+        let ours = business_account.and_then(|it| self.business_accounts.get(it));
+        ours.into_iter().flatten().cloned().map(Some).collect()
     }
 
     async fn disown(&self, disowned: &Disowned, report: &mut IntakeReport) {

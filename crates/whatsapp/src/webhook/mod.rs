@@ -1,4 +1,5 @@
-//! The signed webhook intake: handshake, signature, reading, and one use case. A webhook can never approve anything.
+//! The signed webhook intake: handshake, signature, reading, and the use cases that hear of it. A webhook can never
+//! approve anything.
 //!
 //! A post that is signed is answered with 200 even when nothing in it is understood, or Meta would repeat it for days;
 //! it is answered with 503 when something in it could not be recorded, so that Meta does repeat it. Applying twice
@@ -8,7 +9,9 @@ mod apply;
 mod handshake;
 mod parse;
 mod signature;
+mod templates;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +23,8 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use countersign_domain::use_case::{ApplyDelivery, Disown};
+use countersign_domain::sender::AccountId;
+use countersign_domain::use_case::UseCases;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -113,18 +117,24 @@ impl WebhookConfig {
     }
 }
 
+/// Which accounts of the configuration each business account of Meta's is, by its id as it stands in `entry[].id`.
+///
+/// What is said about templates of a business account that is not here is ignored. While none is here, it is taken to be
+/// about every account.
+pub type BusinessAccounts = BTreeMap<String, Vec<AccountId>>;
+
 /// The intake as a router: GET for the handshake and POST for what Meta tells, on the configured path. Fails with everything
 /// that is wrong with the configuration.
 pub fn router(
     config: &WebhookConfig,
-    apply_delivery: Arc<ApplyDelivery>,
-    disown: Arc<Disown>,
+    use_cases: &UseCases,
+    business_accounts: BusinessAccounts,
 ) -> Result<Router, Vec<Mistake>> {
     config.check()?;
     let intake = Intake {
         verify_token: config.verify_token.clone(),
         verifier: Verifier::new(&config.app_secrets),
-        applier: Applier::new(apply_delivery, disown, config.recipients_at_once),
+        applier: Applier::new(use_cases, business_accounts, config.recipients_at_once),
         places: Semaphore::new(config.posts_max),
         read_timeout: config.read_timeout,
         apply_timeout: config.apply_timeout,

@@ -14,6 +14,7 @@ use crate::errors;
 use crate::http::Waits;
 use crate::provider_error::ProviderError;
 use crate::webhook::signature::Verified;
+use crate::webhook::templates::{self, TemplateSaid};
 
 /// What the button "I didn't request a code" sends (Meta: authentication templates).
 const DID_NOT_REQUEST: &str = "DID_NOT_REQUEST_CODE";
@@ -25,9 +26,11 @@ pub(super) struct Post {
     pub(super) statuses: Vec<ReportedDelivery>,
     /// What people said who did not ask for a code.
     pub(super) disowned: Vec<Disowned>,
+    /// What is said about templates.
+    pub(super) templates: Vec<TemplateSaid>,
     /// How many statuses are of a kind that moves nothing, such as `played`.
     pub(super) ignored: usize,
-    /// How many statuses could not be read.
+    /// How many statuses, and how many changes of templates, could not be read.
     pub(super) skipped: usize,
     /// What Meta says about the account rather than about a message.
     pub(super) account_errors: Vec<ProviderReport>,
@@ -40,11 +43,16 @@ pub(super) fn post(body: &Verified) -> Post {
         tracing::debug!(bytes = body.bytes().len(), "webhook is no JSON");
         return post;
     };
-    // The field is not asked for its name: only `messages` has statuses, and examples exist where it stands elsewhere.
-    let values = list(&envelope, "entry")
-        .flat_map(|entry| list(entry, "changes"))
-        .filter_map(|change| change.get("value"));
-    for value in values {
+    let changes = list(&envelope, "entry").flat_map(|entry| list(entry, "changes").map(move |change| (entry, change)));
+    for (entry, change) in changes {
+        match templates::read(entry, change) {
+            templates::Read::Said(said) => post.templates.push(*said),
+            templates::Read::Skipped => post.skipped += 1,
+            templates::Read::Elsewhere => {}
+        }
+        // The field is not asked for its name: only `messages` has statuses, and examples exist where it stands
+        // elsewhere.
+        let Some(value) = change.get("value") else { continue };
         let sender = sender(value);
         post.disowned
             .extend(list(value, "messages").filter_map(|message| disowned(message, sender.as_ref())));
@@ -310,7 +318,12 @@ mod tests {
                 "",
                 "…",
                 "button",
-                DID_NOT_REQUEST
+                DID_NOT_REQUEST,
+                "otp",
+                "en-US",
+                "PAUSED",
+                "AUTHENTICATION",
+                "message_template_components_update",
             ])
             .prop_map(Value::from),
         ];
@@ -334,6 +347,17 @@ mod tests {
             "context",
             "from",
             "id",
+            "field",
+            "time",
+            "message_template_name",
+            "message_template_language",
+            "event",
+            "reason",
+            "other_info",
+            "rejection_info",
+            "new_quality_score",
+            "new_category",
+            "correct_category",
         ]);
         leaf.prop_recursive(8, 64, 6, move |inner| {
             prop_oneof![
@@ -353,7 +377,18 @@ mod tests {
         }
 
         #[test]
-        fn odd_json_never_panics(entry in odd_json(), statuses in odd_json(), status in odd_json()) {
+        fn odd_json_never_panics(
+            entry in odd_json(),
+            statuses in odd_json(),
+            status in odd_json(),
+            template in odd_json(),
+        ) {
+            let mut template = template;
+            if let Some(template) = template.as_object_mut() {
+                template.insert("message_template_name".to_owned(), json!("otp"));
+                template.insert("message_template_language".to_owned(), json!("en-US"));
+            }
+            parsed(json!({"entry": [{"changes": [template, {"value": template}]}]}).to_string().as_bytes());
             parsed(json!({ "entry": entry }).to_string().as_bytes());
             with_statuses(&statuses);
             with_statuses(&json!([status]));

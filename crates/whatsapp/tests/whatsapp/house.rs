@@ -16,12 +16,13 @@ use countersign_domain::ports::{
     ChangeFeed, ChangeHints, LimitStore, RecipientStore, Replaced, StoreError, Stored, Taken, Version,
 };
 use countersign_domain::recipient::Recipient;
+use countersign_domain::template::Platform;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::StartRequest;
 use countersign_testkit::fixture;
 use countersign_testkit::house::House;
 use countersign_whatsapp::Secret;
-use countersign_whatsapp::webhook::{self, WebhookConfig};
+use countersign_whatsapp::webhook::{self, BusinessAccounts, WebhookConfig};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -51,11 +52,14 @@ impl Intake {
     }
 
     pub(crate) fn with(config: &WebhookConfig) -> Self {
+        Self::knowing(config, BusinessAccounts::new())
+    }
+
+    /// An intake that knows those business accounts.
+    pub(crate) fn knowing(config: &WebhookConfig, business_accounts: BusinessAccounts) -> Self {
         let store = Arc::new(TinyStore::default());
         let house = House::new(Arc::clone(&store) as _, Arc::new(NoLimits), Arc::new(NoFeed));
-        let apply_delivery = Arc::clone(&house.use_cases.apply_delivery);
-        let router =
-            webhook::router(config, apply_delivery, Arc::clone(&house.use_cases.disown)).expect("a good configuration");
+        let router = webhook::router(config, &house.use_cases, business_accounts).expect("a good configuration");
         Self { house, store, router }
     }
 
@@ -70,7 +74,9 @@ impl Intake {
             app: fixture::app_id(),
             phone: fixture::phone_number(n),
             purpose: fixture::purpose(),
-            language: None,
+            language: Some(fixture::language("en_US")),
+            platform: Platform::Unknown,
+            package: None,
             context: BTreeMap::new(),
             accept_identity_change: false,
             request_id: None,

@@ -1,7 +1,13 @@
 //! The adapter from outside: what it sends to a stub of Meta, and what it does with what Meta posts.
 
+mod catalog;
+mod catalog_access;
+mod catalog_contract;
+mod catalog_errors;
+mod catalog_pages;
 mod codes;
 mod forgery;
+mod graph;
 mod house;
 mod logs;
 mod messenger_contract;
@@ -9,3 +15,4 @@ mod sending;
 mod stub;
 mod webhook;
 mod webhook_posts;
+mod webhook_templates;

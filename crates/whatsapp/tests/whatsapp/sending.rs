@@ -8,8 +8,9 @@ use crate::codes::CODES;
 use crate::stub::{Answers, Stub};
 use countersign_domain::delivery::{Fault, NextStep, ProviderReport, ThrottleScope};
 use countersign_domain::ports::{Accepted, Messenger, SendError};
+use countersign_domain::sender::AccountId;
 use countersign_testkit::fixture;
-use countersign_whatsapp::{AuthHeader, BuildError, CloudApi, Config, Secret, Sender};
+use countersign_whatsapp::{Account, AuthHeader, BuildError, CloudApi, Config, Secret, Sender};
 use serde_json::json;
 use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -288,6 +289,14 @@ fn every_mistake_of_a_configuration_is_named() {
                 app_secret: Some(Secret::new(" ")),
             },
         )]),
+        accounts: BTreeMap::from([(
+            AccountId::parse("main").expect("a name"),
+            Account {
+                business_account_id: "+5511987654321".to_owned(),
+                token: Some(Secret::new("three\nlines")),
+                app_secret: Some(Secret::new("")),
+            },
+        )]),
     };
     let mistakes = everything.check().expect_err("all of it is wrong");
     let fields: Vec<_> = mistakes.iter().map(|it| it.field.as_str()).collect();
@@ -301,10 +310,16 @@ fn every_mistake_of_a_configuration_is_named() {
         "senders.not-a-number-id.phone_number_id",
         "senders.not-a-number-id.app_secret",
         "senders.not-a-number-id.token",
+        "accounts.main.business_account_id",
+        "accounts.main.app_secret",
+        "accounts.main.token",
     ];
     assert_eq!(fields, expected);
     let text = format!("{mistakes:?}");
-    assert!(!text.contains("two") && !text.contains("5511987654321"), "{text}");
+    assert!(
+        !text.contains("two") && !text.contains("three") && !text.contains("5511987654321"),
+        "{text}"
+    );
     assert!(matches!(CloudApi::new(&everything), Err(BuildError::Config(them)) if them == mistakes));
     assert!(Config::default().check().is_err(), "nobody to send as");
 }

@@ -1,8 +1,10 @@
 //! A stub of the Cloud API that speaks raw HTTP, so that it can also break off in the middle.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use reqwest::Url;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +21,24 @@ pub(crate) enum Answers {
     Stalls(String),
 }
 
+/// One request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// The query, decoded.
+    pub(crate) query: BTreeMap<String, String>,
+    /// The header lines, in lower-case.
+    pub(crate) head: String,
+    /// Null when there was none.
+    pub(crate) body: Value,
+}
+
+/// Decides on an answer for each request.
+pub(crate) trait Clerk: Send + Sync {
+    fn answer(&self, request: &Request) -> Answers;
+}
+
 /// A server on a port of its own. Stops when it is dropped.
 pub(crate) struct Stub {
     pub(crate) address: SocketAddr,
@@ -27,15 +47,26 @@ pub(crate) struct Stub {
 }
 
 struct Shared {
-    answers: Mutex<Answers>,
-    received: Mutex<Vec<Value>>,
+    clerk: Mutex<Arc<dyn Clerk>>,
+    received: Mutex<Vec<Request>>,
+}
+
+/// The same answer to whatever is asked.
+impl Clerk for Answers {
+    fn answer(&self, _request: &Request) -> Answers {
+        self.clone()
+    }
 }
 
 impl Stub {
     pub(crate) async fn start(answers: Answers) -> Self {
+        Self::with(Arc::new(answers)).await
+    }
+
+    pub(crate) async fn with(clerk: Arc<dyn Clerk>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let shared = Arc::new(Shared {
-            answers: Mutex::new(answers),
+            clerk: Mutex::new(clerk),
             received: Mutex::default(),
         });
         let address = listener.local_addr().expect("bound");
@@ -49,11 +80,16 @@ impl Stub {
     }
 
     pub(crate) fn answer(&self, answers: Answers) {
-        *lock(&self.shared.answers) = answers;
+        *lock(&self.shared.clerk) = Arc::new(answers);
     }
 
     /// The bodies of the requests so far.
     pub(crate) fn received(&self) -> Vec<Value> {
+        self.requests().into_iter().map(|it| it.body).collect()
+    }
+
+    /// The requests so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
         lock(&self.shared.received).clone()
     }
 }
@@ -72,8 +108,9 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 /// Answers requests on one connection, one after the other, until either side has had enough.
 async fn talk(mut connection: TcpStream, shared: Arc<Shared>) {
     while let Some(request) = read(&mut connection).await {
-        lock(&shared.received).push(request);
-        let answers = lock(&shared.answers).clone();
+        lock(&shared.received).push(request.clone());
+        let clerk = Arc::clone(&lock(&shared.clerk));
+        let answers = clerk.answer(&request);
         let (text, goes_on) = match answers {
             Answers::With(status, headers, body) => {
                 let length = body.len();
@@ -94,7 +131,7 @@ async fn talk(mut connection: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn read(connection: &mut TcpStream) -> Option<Value> {
+async fn read(connection: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|it| it == b"\r\n\r\n") {
@@ -120,5 +157,18 @@ async fn read(connection: &mut TcpStream) -> Option<Value> {
             return None;
         }
     }
-    serde_json::from_slice(&bytes[end..]).ok()
+    let body = match &bytes[end..] {
+        [] => Value::Null,
+        body => serde_json::from_slice(body).ok()?,
+    };
+    let mut first = head.split(' ');
+    let (method, target) = (first.next()?, first.next()?);
+    let url = Url::parse("http://stub.invalid").ok()?.join(target).ok()?;
+    Some(Request {
+        method: method.to_owned(),
+        path: url.path().to_owned(),
+        query: url.query_pairs().into_owned().collect(),
+        head: head.to_ascii_lowercase(),
+        body,
+    })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::delivery::{Fault, ProviderReport};
 use crate::id::AppId;
 use crate::sender::{Breaker, OPEN_MAX, Pace, Quality, Sender, SenderId};
-use crate::template::Language;
+use crate::template::{Language, TemplateName};
 use crate::time::Timestamp;
 use crate::use_case::senders::StandingFault;
 
@@ -24,8 +24,14 @@ pub(super) struct Known {
     pub(super) templates: BTreeMap<Way, Shutter>,
 }
 
-/// What a template is sent by: an app's template in one language from one sender.
-pub(super) type Way = (AppId, SenderId, Language);
+/// What a message goes by: an app's template in one language from one sender.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Way {
+    pub(super) app: AppId,
+    pub(super) sender: SenderId,
+    pub(super) template: TemplateName,
+    pub(super) language: Language,
+}
 
 /// How one sender is.
 pub(super) struct Condition {
@@ -69,15 +75,13 @@ impl Known {
 
     pub(super) fn hindrance(
         &mut self,
-        app: &AppId,
         sender: &Sender,
-        language: &Language,
+        way: impl FnOnce() -> Way,
         now: Timestamp,
     ) -> Option<Hindrance> {
         // Asked for each message, and mostly there is nothing to look for.
         if !self.templates.is_empty() {
-            let way = (app.clone(), sender.id.clone(), language.clone());
-            let template = self.templates.get(&way);
+            let template = self.templates.get(&way());
             if let Some(hindrance) = template.and_then(|it| it.hindrance(Fault::Template, now)) {
                 return Some(hindrance);
             }
@@ -88,16 +92,8 @@ impl Known {
     }
 
     /// A message sets out, and may take `timeout`.
-    pub(super) fn begin(
-        &mut self,
-        app: &AppId,
-        sender: &Sender,
-        language: &Language,
-        timeout: Duration,
-        now: Timestamp,
-    ) {
-        let way = (app.clone(), sender.id.clone(), language.clone());
-        if let Some(template) = self.templates.get_mut(&way) {
+    pub(super) fn begin(&mut self, sender: &Sender, way: &Way, timeout: Duration, now: Timestamp) {
+        if let Some(template) = self.templates.get_mut(way) {
             template.breaker.begin(timeout, now);
         }
         self.condition(sender).shutter.breaker.begin(timeout, now);

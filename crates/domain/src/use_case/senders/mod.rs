@@ -2,24 +2,25 @@
 //!
 //! Health and quality are this instance's own: another one learns with its next message. The throughput is shared.
 
+mod departure;
 mod health;
+mod outcome;
+mod wording;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::app::App;
-use crate::delivery::{Fault, NextStep, ProviderReport, ThrottleScope};
+use crate::delivery::{Fault, ProviderReport};
 use crate::event::Event;
-use crate::id::AppId;
 use crate::limit::{Charge, LimitKey, RuleName};
 use crate::policy::Policy;
-use crate::ports::{LimitStore, Message, Observer, SenderDirectory, Taken};
-use crate::recipient::Detour;
-use crate::sender::{AccountId, Sender, SenderId, pick};
-use crate::template::Language;
+use crate::ports::{LimitStore, Observer, SenderDirectory, Taken};
+use crate::sender::{Sender, SenderId, pick};
 use crate::time::Timestamp;
 use crate::use_case::senders::health::{Hindrance, Known};
-use crate::use_case::{Error, Ports, Rulebook};
+use crate::use_case::{Error, Ports, Rulebook, TemplateBoard};
+
+pub(super) use departure::{Departure, SenderFailure};
 
 /// What stands in the way of an app's messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,48 +61,22 @@ pub(super) enum Choice {
     Shut(StandingFault),
 }
 
-/// What a message failed with, and from whom.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SenderFailure<'a> {
-    pub(super) app: &'a AppId,
-    pub(super) sender: &'a SenderId,
-    pub(super) language: &'a Language,
-    pub(super) step: NextStep,
-    pub(super) report: Option<&'a ProviderReport>,
-    /// When the message set out, as far as that is known.
-    pub(super) began_at: Timestamp,
-}
-
-/// What a message sets out with.
-#[derive(Clone, Copy)]
-pub(super) struct Departure<'a> {
-    pub(super) id: &'a AppId,
-    pub(super) app: &'a App,
-    pub(super) language: &'a Language,
-    pub(super) policy: &'a Policy,
-}
-
-impl Departure<'_> {
-    /// For how long a message may wait and still be of use.
-    fn useful(&self) -> Duration {
-        self.policy.code_life.saturating_sub(self.policy.useful_life_min)
-    }
-}
-
 /// The senders of the installation.
 pub struct Senders {
     rulebook: Arc<Rulebook>,
     limits: Arc<dyn LimitStore>,
     directory: Arc<dyn SenderDirectory>,
     observer: Arc<dyn Observer>,
+    board: Arc<TemplateBoard>,
     known: Mutex<Known>,
 }
 
 impl Senders {
     /// Wires the senders to their ports.
-    pub fn new(rulebook: &Arc<Rulebook>, ports: &Ports) -> Self {
+    pub fn new(rulebook: &Arc<Rulebook>, board: &Arc<TemplateBoard>, ports: &Ports) -> Self {
         Self {
             rulebook: Arc::clone(rulebook),
+            board: Arc::clone(board),
             limits: Arc::clone(&ports.limits),
             directory: Arc::clone(&ports.directory),
             observer: Arc::clone(&ports.observer),
@@ -112,11 +87,10 @@ impl Senders {
     /// What stands in the way of every such message that would set out now: every sender is shut, or rests for longer
     /// than a code is of use.
     pub(super) fn standing(&self, departure: Departure<'_>, now: Timestamp) -> Option<StandingFault> {
-        let Departure { id, app, language, .. } = departure;
         let mut known = self.known();
         let mut first: Option<StandingFault> = None;
-        for sender in &app.senders {
-            let standing = match known.hindrance(id, sender, language, now) {
+        for sender in &departure.app.senders {
+            let standing = match self.hindrance(&mut known, departure, sender, now) {
                 Some(Hindrance::Shut(standing)) => standing,
                 Some(Hindrance::Resting(wait, report)) if wait > departure.useful() => StandingFault {
                     fault: Fault::Account,
@@ -129,26 +103,26 @@ impl Senders {
                 first = Some(standing);
             }
         }
-        first.or_else(|| app.senders.is_empty().then(|| no_sender(departure.policy)))
+        first.or_else(|| departure.app.senders.is_empty().then(|| no_sender(departure.policy)))
     }
 
     /// How long until a message could join the queue, when so many wait for their turn that it would come too late from
     /// every sender that can send.
     pub(super) fn overcrowded(&self, departure: Departure<'_>, now: Timestamp) -> Option<Duration> {
-        let Departure { id, app, language, .. } = departure;
         let useful = departure.useful();
         let mut known = self.known();
         let wait = |sender: &Sender| {
-            let is_free = known.hindrance(id, sender, language, now).is_none();
+            let is_free = self.hindrance(&mut known, departure, sender, now).is_none();
             is_free.then(|| known.condition(sender).pace.waiting(now))
         };
-        let shortest = app.senders.iter().filter_map(wait).min()?;
+        let shortest = departure.app.senders.iter().filter_map(wait).min()?;
         shortest.checked_sub(useful).filter(|over| !over.is_zero())
     }
 
     /// Chooses who sends a message now: by weight and quality among those that can, whoever has throughput left. `roll`
     /// is a uniform 64-bit number. Whoever is chosen is counted as sending.
     pub(super) async fn choose(&self, departure: Departure<'_>, roll: u64, now: Timestamp) -> Choice {
+        let departure = self.resigned(departure, now);
         let candidates = match self.candidates(departure, roll, now) {
             Ok(candidates) => candidates,
             Err(choice) => return choice,
@@ -170,82 +144,35 @@ impl Senders {
         departure: Departure<'_>,
         now: Timestamp,
     ) -> Option<(Duration, Option<ProviderReport>)> {
-        match self.candidates(departure, 0, now) {
+        match self.candidates(self.resigned(departure, now), 0, now) {
             Err(Choice::Rest(wait, report)) => Some((wait, report)),
             _ => None,
         }
     }
 
-    /// The provider took a message that set out at `began_at`.
-    pub(super) fn succeeded(&self, message: &Message, began_at: Timestamp, now: Timestamp) {
-        let way = (message.app.clone(), message.sender.clone(), message.language.clone());
-        let recovered = {
-            let mut known = self.known();
-            let template = known.templates.get_mut(&way);
-            let had_fallen = template.is_some_and(|it| it.breaker.close(began_at, now));
-            let was_shut = known.senders.get_mut(&message.sender).is_some_and(|it| {
-                it.is_taken_from(now);
-                it.shutter.breaker.close(began_at, now)
-            });
-            had_fallen || was_shut
-        };
-        if recovered {
-            let sender = message.sender.clone();
-            self.observer.record(&Event::SenderRecovered { sender });
+    /// What keeps a sender from being used for a message: what its template is known for, or how the sender is.
+    fn hindrance(
+        &self,
+        known: &mut Known,
+        departure: Departure<'_>,
+        sender: &Sender,
+        now: Timestamp,
+    ) -> Option<Hindrance> {
+        let Departure {
+            template,
+            language,
+            policy,
+            ..
+        } = departure;
+        let drift = self.board.why_unusable(&sender.account, template, language, policy);
+        if let Some(drift) = drift.filter(|_| !departure.regardless) {
+            return Some(Hindrance::Shut(StandingFault {
+                fault: Fault::Template,
+                report: Some(drift.report()),
+                retry_after: policy.fault_memory,
+            }));
         }
-    }
-
-    /// Takes note of a failure, and says what else could carry the message at once.
-    pub(super) fn failed(&self, failure: SenderFailure<'_>, policy: &Policy, now: Timestamp) -> Option<Detour> {
-        let app = self.rulebook.apps.get(failure.app)?;
-        let fallback = app.template.as_ref().map(|it| &it.default_language);
-        let fallback = fallback.filter(|it| *it != failure.language).cloned();
-        match failure.step {
-            NextStep::AnotherLanguage if fallback.is_some() => return fallback.map(Detour::Language),
-            NextStep::AnotherLanguage => self.shut(failure, Fault::Template, policy, now),
-            NextStep::Misconfigured(fault @ (Fault::Template | Fault::Account)) => {
-                self.shut(failure, fault, policy, now);
-            }
-            NextStep::Throttled {
-                scope: scope @ (ThrottleScope::Sender | ThrottleScope::Account),
-                retry_after,
-            } => self.slow_down(app, failure, scope, retry_after, now),
-            step => {
-                self.probed(failure, step, now);
-                return None;
-            }
-        }
-        let mut known = self.known();
-        let mut others = app.senders.iter().filter(|it| it.id != *failure.sender);
-        if others.any(|it| known.hindrance(failure.app, it, failure.language, now).is_none()) {
-            return Some(Detour::Sender);
-        }
-        let is_template = failure.step == NextStep::Misconfigured(Fault::Template);
-        fallback.filter(|_| is_template).map(Detour::Language)
-    }
-
-    /// A failure that is not the sender's: either it shows that the sender works, or the next message finds out.
-    fn probed(&self, failure: SenderFailure<'_>, step: NextStep, now: Timestamp) {
-        let works = matches!(step, NextStep::Rejected(_) | NextStep::Throttled { .. });
-        let mut known = self.known();
-        let way = (failure.app.clone(), failure.sender.clone(), failure.language.clone());
-        if let Some(template) = known.templates.get_mut(&way) {
-            template.breaker.give_up_probe(now);
-        }
-        let Some(condition) = known.senders.get_mut(failure.sender) else {
-            return;
-        };
-        let breaker = &mut condition.shutter.breaker;
-        if !works {
-            breaker.give_up_probe(now);
-            return;
-        }
-        let recovered = breaker.close(failure.began_at, now);
-        drop(known);
-        if recovered {
-            let sender = failure.sender.clone();
-            self.observer.record(&Event::SenderRecovered { sender });
-        }
+        known.hindrance(sender, || departure.way(&sender.id), now)
     }
 
     /// Asks the provider how each sender is. One that the provider does not speak of keeps the share it had.
@@ -268,17 +195,12 @@ impl Senders {
 
     /// The senders that can send now, the one that is chosen first.
     fn candidates<'a>(&self, departure: Departure<'a>, roll: u64, now: Timestamp) -> Result<Vec<&'a Sender>, Choice> {
-        let Departure {
-            id,
-            app,
-            language,
-            policy,
-        } = departure;
+        let Departure { app, policy, .. } = departure;
         let mut known = self.known();
         let (mut free, mut shares) = (Vec::new(), Vec::new());
         let (mut resting, mut shut) = (None::<(Duration, _)>, None::<StandingFault>);
         for sender in &app.senders {
-            match known.hindrance(id, sender, language, now) {
+            match self.hindrance(&mut known, departure, sender, now) {
                 None => {
                     free.push(sender);
                     shares.push(u64::from(sender.weight.get()) * known.condition(sender).quality.eighths());
@@ -342,82 +264,12 @@ impl Senders {
     /// Counts a message as sent from there, unless the sender can no longer send: while the store was asked, somebody
     /// else may have begun to probe it, or found out that it is shut. Then the turn is lost.
     fn sets_out(&self, departure: Departure<'_>, sender: &Sender, now: Timestamp) -> bool {
-        let Departure {
-            id, language, policy, ..
-        } = departure;
         let mut known = self.known();
-        let is_free = known.hindrance(id, sender, language, now).is_none();
+        let is_free = self.hindrance(&mut known, departure, sender, now).is_none();
         if is_free {
-            known.begin(id, sender, language, policy.send_timeout, now);
+            known.begin(sender, &departure.way(&sender.id), departure.policy.send_timeout, now);
         }
         is_free
-    }
-
-    fn shut(&self, failure: SenderFailure<'_>, fault: Fault, policy: &Policy, now: Timestamp) {
-        let SenderFailure {
-            app, sender, report, ..
-        } = failure;
-        // A webhook may come to an instance that has not sent from there yet, or speak of a number that left the
-        // configuration.
-        let Some(ours) = self.rulebook.apps.senders().remove(sender) else {
-            return;
-        };
-        let until = {
-            let mut known = self.known();
-            let shutter = if fault == Fault::Template {
-                let way = (app.clone(), sender.clone(), failure.language.clone());
-                known.templates.entry(way).or_default()
-            } else {
-                &mut known.condition(ours).shutter
-            };
-            let until = shutter.breaker.open(policy.fault_memory, failure.began_at, now);
-            if until.is_some() {
-                shutter.report = report.cloned();
-            }
-            until
-        };
-        // Messages that were under way fail too, and that is no news.
-        let Some(until) = until else { return };
-        self.observer.record(&Event::SenderShut {
-            sender: sender.clone(),
-            app: app.clone(),
-            fault,
-            report: report.cloned(),
-            retry_after: until.since(now),
-        });
-    }
-
-    fn slow_down(
-        &self,
-        app: &App,
-        failure: SenderFailure<'_>,
-        scope: ThrottleScope,
-        retry_after: Option<Duration>,
-        now: Timestamp,
-    ) {
-        let account = app
-            .senders
-            .iter()
-            .find(|it| it.id == *failure.sender)
-            .map(|it| &it.account);
-        let shares = |account: Option<&AccountId>, it: &Sender| Some(&it.account) == account;
-        let whole_account = scope == ThrottleScope::Account;
-        for sender in self.rulebook.apps.senders().into_values() {
-            if sender.id != *failure.sender && !(whole_account && shares(account, sender)) {
-                continue;
-            }
-            let mut known = self.known();
-            let condition = known.condition(sender);
-            let slowed = condition.rest(failure.report, retry_after, failure.began_at, now);
-            drop(known);
-            if let Some(retry_after) = slowed {
-                self.observer.record(&Event::SenderSlowed {
-                    sender: sender.id.clone(),
-                    report: failure.report.cloned(),
-                    retry_after,
-                });
-            }
-        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -1,0 +1,81 @@
+//! What messages are written with: the choice of a start, and what takes its place when it cannot go out.
+
+use crate::app::App;
+use crate::id::AppId;
+use crate::policy::{OnDrift, Policy};
+use crate::recipient::Detour;
+use crate::sender::Sender;
+use crate::template::{Audience, Pick};
+use crate::time::Timestamp;
+use crate::use_case::Senders;
+use crate::use_case::senders::departure::Departure;
+
+impl Senders {
+    /// What a start is written with: the best that can go out now; else, if the policy would rather try than refuse, the
+    /// best of which only the board thinks that it cannot; or else the best of all. `None` when the app has no template
+    /// that would do.
+    pub(in crate::use_case) fn pick<'a>(
+        &self,
+        id: &AppId,
+        app: &'a App,
+        audience: &Audience<'_>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Option<Pick<'a>> {
+        let picks = app.templates.picks(audience);
+        let first = |regardless: bool| {
+            let can_go = |pick: &&Pick<'a>| {
+                let departure = Departure {
+                    id,
+                    app,
+                    template: &pick.template.name,
+                    language: pick.language,
+                    policy,
+                    regardless,
+                };
+                self.standing(departure, now).is_none()
+            };
+            picks.iter().find(can_go)
+        };
+        let tries = policy.on_drift == OnDrift::Alarm;
+        let pick = first(false).or_else(|| first(true).filter(|_| tries));
+        pick.or(picks.first()).copied()
+    }
+
+    /// Another template or language that some sender can send in place of one that none can.
+    pub(in crate::use_case) fn rewording(&self, departure: Departure<'_>, now: Timestamp) -> Option<Detour> {
+        let others = departure.app.templates.others(departure.template, departure.language);
+        let can_go = |pick: &Pick<'_>| {
+            let departure = Departure {
+                template: &pick.template.name,
+                language: pick.language,
+                ..departure
+            };
+            let mut known = self.known();
+            let mut senders = departure.app.senders.iter();
+            senders.any(|it| self.hindrance(&mut known, departure, it, now).is_none())
+        };
+        let other = others.into_iter().find(can_go)?;
+        Some(Detour::Wording(other.wording()))
+    }
+
+    /// The same departure, regardless of what the board thinks of its template, when nothing else could carry the
+    /// message and the policy would rather try than refuse.
+    pub(super) fn resigned<'a>(&self, departure: Departure<'a>, now: Timestamp) -> Departure<'a> {
+        let Departure {
+            app,
+            template,
+            language,
+            policy,
+            ..
+        } = departure;
+        let is_usable = |it: &Sender| self.board.is_usable(&it.account, template, language, policy);
+        let regardless = policy.on_drift == OnDrift::Alarm
+            && !app.senders.iter().any(is_usable)
+            && self.rewording(departure, now).is_none();
+        Departure {
+            regardless,
+            ..departure
+        }
+    }
+}
