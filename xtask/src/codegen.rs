@@ -25,6 +25,7 @@ const MODULE: &str = r#"//! The bindings of `proto/`, written by `cargo xtask co
 #[expect(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
+    clippy::large_enum_variant,
     clippy::pedantic,
     reason = "generated code keeps its generators' habits"
 )]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Self-hosted one-time codes over WhatsApp.
 #[derive(Debug, Parser)]
@@ -103,6 +103,12 @@ pub(crate) struct StartArgs {
     /// The language to write in, such as pt-BR
     #[arg(long, default_value = "")]
     pub(crate) language: String,
+    /// What the person uses the app on
+    #[arg(long, value_enum)]
+    pub(crate) platform: Option<PlatformArg>,
+    /// The package name of the Android app that asked WhatsApp for the code, such as com.example.shop
+    #[arg(long, default_value = "")]
+    pub(crate) package: String,
     /// Makes a repeated call safe
     #[arg(long, default_value = "")]
     pub(crate) request_id: String,
@@ -115,6 +121,17 @@ pub(crate) struct StartArgs {
     /// How to reach the service.
     #[command(flatten)]
     pub(crate) client: ClientArgs,
+}
+
+/// What a person uses an app on.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PlatformArg {
+    /// An Android app
+    Android,
+    /// An iOS app
+    Ios,
+    /// A browser
+    Web,
 }
 
 /// Which verification, and what was typed.
@@ -171,9 +188,66 @@ pub(crate) struct WatchArgs {
 /// What to do for templates.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TemplatesCommand {
+    /// Say what would have to be done so that each business account has what the app describes; changes nothing, and ends
+    /// with 3 when there is something to do
+    Plan(TemplatesArgs),
+    /// Do it, step by step; safe to interrupt and to repeat, and ends with 3 when something is left
+    Apply(TemplatesArgs),
+    /// Show what the accounts have, and what of the app's templates they lack
+    List(TemplatesArgs),
+    /// Say everything that is wrong with the app's templates, one line each; ends with 3 when something is
+    Check(TemplatesArgs),
+    /// Show messages as a phone would
+    Preview(PreviewArgs),
+    /// Delete a template from every account that has it; without --yes, only say what would be deleted and end with 3
+    Delete(DeleteArgs),
     /// Print the hash of an Android app's signature, which one-tap and zero-tap need; ends with 64 when a file holds no
     /// certificate
     Hash(HashArgs),
+}
+
+/// Whose templates, and how to get at them.
+#[derive(Debug, Args)]
+pub(crate) struct TemplatesArgs {
+    /// The app [default: demo; with --config, the only app of the file]
+    #[arg(long)]
+    pub(crate) app: Option<String>,
+    /// Work straight at Meta as this configuration file says, without a running service
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["server", "token_file"])]
+    pub(crate) config: Option<PathBuf>,
+    /// How to reach the service.
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// Which messages to show.
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// One of the app's templates [default: all]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) template: String,
+    /// A language such as pt-BR; may be given several times [default: all of the template's]
+    #[arg(long = "language", value_name = "LANGUAGE")]
+    pub(crate) languages: Vec<String>,
+    /// Whose templates.
+    #[command(flatten)]
+    pub(crate) templates: TemplatesArgs,
+}
+
+/// Which template to delete.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// The name of the template
+    pub(crate) name: String,
+    /// In this language alone, such as pt-BR [default: in all]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) language: String,
+    /// Do it
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Whose templates.
+    #[command(flatten)]
+    pub(crate) templates: TemplatesArgs,
 }
 
 /// Which app, and what it is signed with.

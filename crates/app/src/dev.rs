@@ -18,7 +18,7 @@ use countersign_domain::use_case::Rulebook;
 use countersign_grpc::{CallerEntry, token_sha256};
 use countersign_simulator::{Config as SimulatorConfig, Simulator};
 use countersign_whatsapp::webhook::WebhookConfig;
-use countersign_whatsapp::{Config as WhatsappConfig, Secret, Sender};
+use countersign_whatsapp::{Account, Config as WhatsappConfig, Secret, Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::DevArgs;
@@ -55,6 +55,15 @@ impl RunSecrets {
     }
 }
 
+/// The stand-in for Meta, as the service has to know it.
+struct Provider {
+    address: SocketAddr,
+    phone_number_id: String,
+    business_account_id: String,
+    /// Those of its template.
+    languages: Vec<String>,
+}
+
 /// Runs everything until SIGTERM or Ctrl-C. Ends with 1 when it cannot start.
 pub(crate) async fn run(args: &DevArgs, environment: &Environment) -> ExitCode {
     match start(args, environment).await {
@@ -83,6 +92,7 @@ async fn start(args: &DevArgs, environment: &Environment) -> Result<(), String> 
         .first()
         .map(|it| it.id.clone())
         .unwrap_or_default();
+    let business_account_id = simulator_config.business_account_id.clone();
     let simulator = Simulator::bind(simulator_config, args.simulator)
         .await
         .map_err(|error| {
@@ -91,7 +101,13 @@ async fn start(args: &DevArgs, environment: &Environment) -> Result<(), String> 
                 with_causes(&error)
             )
         })?;
-    let settings = settings(args, &secrets, simulator.local_addr(), &sender_id, &languages)?;
+    let provider = Provider {
+        address: simulator.local_addr(),
+        phone_number_id: sender_id,
+        business_account_id,
+        languages,
+    };
+    let settings = settings(args, &secrets, &provider)?;
     let service = Service::bind(settings).await.map_err(|error| error.to_string())?;
     let grpc = service.grpc_address().map_err(|error| error.to_string())?;
     let http = service.http_address().map_err(|error| error.to_string())?;
@@ -141,17 +157,16 @@ fn simulator_config(secrets: &RunSecrets) -> SimulatorConfig {
     config
 }
 
-fn settings(
-    args: &DevArgs,
-    secrets: &RunSecrets,
-    simulator: SocketAddr,
-    phone_number_id: &str,
-    languages: &[String],
-) -> Result<Settings, String> {
+fn settings(args: &DevArgs, secrets: &RunSecrets, provider: &Provider) -> Result<Settings, String> {
     let app = slug(AppId::parse(APP))?;
-    let sender_id = SenderId::parse(phone_number_id).map_err(|error| error.to_string())?;
+    let sender_id = SenderId::parse(&provider.phone_number_id).map_err(|error| error.to_string())?;
     let sender = Sender {
         token: Secret::new(&secrets.meta_token),
+        app_secret: None,
+    };
+    let account = Account {
+        business_account_id: provider.business_account_id.clone(),
+        token: Some(Secret::new(&secrets.meta_token)),
         app_secret: None,
     };
     let caller = CallerEntry {
@@ -167,11 +182,12 @@ fn settings(
         shutdown_grace: Duration::from_secs(10),
         store: StoreSettings::Memory,
         shards: ShardCount::DEFAULT,
-        rulebook: rulebook(app, sender_id.clone(), languages)?,
+        rulebook: rulebook(app, sender_id.clone(), &provider.languages)?,
         callers: vec![caller],
         whatsapp: WhatsappConfig {
-            base_url: format!("http://{simulator}"),
+            base_url: format!("http://{}", provider.address),
             senders: BTreeMap::from([(sender_id, sender)]),
+            accounts: BTreeMap::from([(account_id()?, account)]),
             ..WhatsappConfig::default()
         },
         webhook: WebhookConfig {
@@ -212,7 +228,7 @@ fn rulebook(app: AppId, sender: SenderId, languages: &[String]) -> Result<Rulebo
                 templates: Templates::new(vec![template], Some(default_language), BTreeMap::new()),
                 senders: vec![DomainSender {
                     id: sender,
-                    account: AccountId::parse(APP).map_err(|error| error.to_string())?,
+                    account: account_id()?,
                     weight: NonZeroU16::MIN,
                     throughput: NonZeroU16::new(THROUGHPUT_MAX).unwrap_or(NonZeroU16::MIN),
                 }],
@@ -223,6 +239,11 @@ fn rulebook(app: AppId, sender: SenderId, languages: &[String]) -> Result<Rulebo
         identity: Identity::new(SecretKey::new(random_bytes())),
         environment: slug(EnvironmentName::parse("dev"))?,
     })
+}
+
+/// The one business account.
+fn account_id() -> Result<AccountId, String> {
+    AccountId::parse(APP).map_err(|error| error.to_string())
 }
 
 fn slug<T>(parsed: Result<T, countersign_domain::id::IdError>) -> Result<T, String> {
@@ -255,6 +276,7 @@ Open the phone in a browser, then try in another terminal:
   {command} start +5511987654321
   {command} watch <id>
   {command} check <id> <code>
+  {command} templates list
 
 Other clients send the token in {profile} as `authorization: Bearer <token>`.
 Ctrl-C ends it; nothing is kept."

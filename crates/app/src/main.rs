@@ -53,7 +53,7 @@ fn main() -> ExitCode {
             Command::Get(args) => client::get(args, &environment).await,
             Command::Cancel(args) => client::cancel(args, &environment).await,
             Command::Watch(args) => client::watch(args, &environment).await,
-            Command::Templates(command) => templates::run(&command),
+            Command::Templates(command) => templates::run(&command, &environment).await,
         }
     })
 }

@@ -98,7 +98,13 @@ impl Service {
             .await
             .map_err(|error| misconfigured(&error))?;
         let readiness = Readiness::new([SERVING, STORE]);
-        let business_accounts = BusinessAccounts::new();
+        let mut business_accounts = BusinessAccounts::new();
+        for (id, account) in &settings.whatsapp.accounts {
+            let named = business_accounts
+                .entry(account.business_account_id.clone())
+                .or_default();
+            named.push(id.clone());
+        }
         let webhooks = countersign_whatsapp::webhook::router(&settings.webhook, &use_cases, business_accounts)
             .map_err(|mistakes| listed(&mistakes))?;
         let open_watches = grpc.open_watches();

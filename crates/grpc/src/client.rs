@@ -4,13 +4,17 @@ use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
+use tonic::body::Body;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
+use tower::ServiceExt;
+use tower::util::BoxCloneService;
 
 use crate::identity::{TokenError, is_token};
+use crate::v1::template_service_client::TemplateServiceClient;
 use crate::v1::verification_service_client::VerificationServiceClient;
 
 /// How long connecting may take.
@@ -24,6 +28,9 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client of the verification service.
 pub type Client = VerificationServiceClient<InterceptedService<Channel, Credentials>>;
+
+/// A client of the template service, wherever that is.
+pub type TemplatesClient = TemplateServiceClient<BoxCloneService<hyper::Request<Body>, hyper::Response<Body>, Status>>;
 
 /// Why a client could not connect.
 #[derive(Debug, Error)]
@@ -86,22 +93,40 @@ impl Interceptor for Credentials {
 ///
 /// Every call shows `token`, if there is one, and gives up after `timeout` unless it brings a time-out of its own.
 pub async fn connect(endpoint: &str, token: Option<ClientToken>, timeout: Duration) -> Result<Client, ConnectError> {
+    let channel = channel(endpoint).await?;
+    Ok(VerificationServiceClient::with_interceptor(
+        channel,
+        Credentials { token, timeout },
+    ))
+}
+
+/// Like [`connect`], for the template service.
+pub async fn connect_templates(
+    endpoint: &str,
+    token: Option<ClientToken>,
+    timeout: Duration,
+) -> Result<TemplatesClient, ConnectError> {
+    let credentials = Credentials { token, timeout };
+    let service = InterceptedService::new(channel(endpoint).await?, credentials);
+    let service = service
+        .map_response(|response| response.map(Body::new))
+        .map_err(|error| Status::from_error(error.into()));
+    Ok(TemplateServiceClient::new(BoxCloneService::new(service)))
+}
+
+async fn channel(endpoint: &str) -> Result<Channel, ConnectError> {
     let endpoint: Endpoint = endpoint.parse().map_err(ConnectError::Endpoint)?;
     if endpoint.uri().scheme_str() != Some("http") {
         return Err(ConnectError::Scheme);
     }
-    let channel = endpoint
+    endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .connect()
         .await
-        .map_err(ConnectError::Unreachable)?;
-    Ok(VerificationServiceClient::with_interceptor(
-        channel,
-        Credentials { token, timeout },
-    ))
+        .map_err(ConnectError::Unreachable)
 }
 
 #[cfg(test)]

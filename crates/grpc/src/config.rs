@@ -40,6 +40,9 @@ pub struct Config {
     pub pending_resets_max: usize,
     /// How long a call may take; a shorter deadline of the caller's counts instead. Default 5 s.
     pub request_timeout: Duration,
+    /// How long a call about templates may take, which asks the provider behind it; a shorter deadline of the caller's
+    /// counts instead. An apply has only its caller's. Default 60 s.
+    pub template_timeout: Duration,
     /// How long a new connection may take to say that it speaks HTTP/2. Default 5 s.
     pub handshake_timeout: Duration,
     /// How long a connection may be silent before it is asked for a sign of life. Default 20 s.
@@ -71,6 +74,7 @@ impl Default for Config {
             local_resets_max: 1024,
             pending_resets_max: 20,
             request_timeout: Duration::from_secs(5),
+            template_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(5),
             keep_alive_interval: Duration::from_secs(20),
             keep_alive_timeout: Duration::from_secs(10),
@@ -100,6 +104,7 @@ impl Config {
             ("local_resets_max", self.local_resets_max == 0),
             ("pending_resets_max", self.pending_resets_max == 0),
             ("request_timeout", self.request_timeout.is_zero()),
+            ("template_timeout", self.template_timeout.is_zero()),
             ("handshake_timeout", self.handshake_timeout.is_zero()),
             ("keep_alive_interval", self.keep_alive_interval.is_zero()),
             ("keep_alive_timeout", self.keep_alive_timeout.is_zero()),

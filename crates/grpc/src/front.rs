@@ -28,23 +28,32 @@ const OPEN: [&str; 3] = [
     "/grpc.reflection.v1alpha.ServerReflection/",
 ];
 
+/// The calls that ask the provider while they are waited for, and have more time for it.
+const TEMPLATES: &str = "/countersign.v1.TemplateService/";
+
 /// The one way in.
 pub(crate) struct Front {
     pub(crate) routes: Routes,
     pub(crate) callers: Callers,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_timeout: Duration,
+    pub(crate) template_timeout: Duration,
 }
 
 impl Front {
     /// Answers one request.
     pub(crate) async fn answer(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response<Body> {
         let arrived = self.clock.now();
-        let patience = patience(request.headers(), self.request_timeout);
+        let path = request.uri().path().to_owned();
+        let limit = if path.starts_with(TEMPLATES) {
+            self.template_timeout
+        } else {
+            self.request_timeout
+        };
+        let patience = patience(request.headers(), limit);
         let callers = Patience::from_now(request.headers());
         request.extensions_mut().insert(Deadline(arrived.plus(patience)));
         request.extensions_mut().insert(callers);
-        let path = request.uri().path().to_owned();
         if !OPEN.iter().any(|open| path.starts_with(open)) {
             match self.callers.authenticate(request.headers()) {
                 Ok(caller) => {

@@ -3,10 +3,14 @@
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::v1::verification_service_server::SERVICE_NAME;
+use crate::v1::{template_service_server, verification_service_server};
 
-/// The names health is told under: the server as a whole, and the one service it is for.
-const NAMES: [&str; 2] = ["", SERVICE_NAME];
+/// The names health is told under: the server as a whole, and each service it is for.
+const NAMES: [&str; 3] = [
+    "",
+    verification_service_server::SERVICE_NAME,
+    template_service_server::SERVICE_NAME,
+];
 
 /// A handle that says whether the server wants calls. Clones speak of the same server.
 ///

@@ -6,12 +6,13 @@
 //!
 //! - [`Config`] is every limit of the server; [`Callers`] is who may call.
 //! - `errors` is the one table from a failure to what callers see, and [`reason`] holds its stable names.
-//! - [`connect`] is a client for the command line and for tests; [`v1`] are the generated types.
+//! - [`connect`] and [`connect_templates`] are clients for the command line and for tests, [`local_templates`] one that
+//!   needs no server; [`v1`] are the generated types.
 //!
 //! # Adding a method
 //!
 //! Write it in `proto/`, run `cargo xtask codegen`, add its requests and answers to `convert`, its fields' paths to
-//! `service::Method`, and a handler of three lines to `service`. Authentication, deadline, in-flight limit and error
+//! `service::Method`, and a handler of three lines to `service` (or to `templates`, which has methods of its own). Authentication, deadline, in-flight limit and error
 //! details need nothing: no handler can forget them.
 
 mod client;
@@ -28,14 +29,16 @@ pub mod reason;
 mod redacted;
 mod server;
 mod service;
+mod templates;
 mod unbroken;
 mod watch;
 
-pub use client::{Client, ClientToken, ConnectError, Credentials, connect};
+pub use client::{Client, ClientToken, ConnectError, Credentials, TemplatesClient, connect, connect_templates};
 pub use config::Config;
 pub use convert::moment;
 pub use generated::{FILE_DESCRIPTOR_SET, v1};
 pub use health::Health;
 pub use identity::{CallerEntry, Callers, TokenError, token_sha256};
 pub use server::{InvalidServer, Server};
+pub use templates::local_templates;
 pub use watch::OpenWatches;

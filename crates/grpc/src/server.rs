@@ -25,6 +25,7 @@ use crate::generated::FILE_DESCRIPTOR_SET;
 use crate::health::Health;
 use crate::identity::Callers;
 use crate::service::Verifications;
+use crate::templates::{self, Templates};
 use crate::v1::verification_service_server::VerificationServiceServer;
 use crate::watch::{OpenWatches, Watches};
 
@@ -51,7 +52,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Builds the verification service, health and reflection.
+    /// Builds the verification and the template service, health and reflection.
     ///
     /// Fails when the configuration is wrong. Nothing is bound and nothing runs yet.
     pub async fn new(
@@ -73,6 +74,7 @@ impl Server {
             in_flight: Arc::clone(&in_flight),
             watches,
         });
+        let templates = Templates::new(&use_cases.manage_templates, &in_flight);
         let bytes_max = config.message_bytes_max;
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -86,6 +88,7 @@ impl Server {
                 .max_decoding_message_size(bytes_max)
                 .max_encoding_message_size(bytes_max),
         )
+        .add_service(templates::server(templates, bytes_max))
         .add_service(health_service.max_decoding_message_size(bytes_max))
         // What reflection answers comes from the build and not from a caller: it needs no limit.
         .add_service(v1.max_decoding_message_size(bytes_max))
@@ -96,6 +99,7 @@ impl Server {
             callers,
             clock,
             request_timeout: config.request_timeout,
+            template_timeout: config.template_timeout,
         };
         let guests = Guests::new(&config);
         Ok(Self {

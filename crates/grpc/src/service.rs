@@ -1,4 +1,4 @@
-//! The handlers: parse, one use case, convert. No decision is made here.
+//! The handlers of the verification service: parse, one use case, convert. No decision is made here.
 
 use std::sync::Arc;
 
@@ -54,6 +54,7 @@ impl Method {
             (_, Field::Code) => "code",
             (_, Field::RequestId) => "request_id",
             (_, Field::Language) => "language",
+            (_, Field::Package) => "app_package",
             (_, Field::Context) => "context",
         }
     }
@@ -101,21 +102,26 @@ impl Verifications {
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Status> {
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
-            return Err(errors::overloaded(&call));
+            return Err(errors::overloaded(&call.caller.id, call.method.name()));
         };
-        let work = Unbroken::new(async move {
+        finish(Unbroken::new(async move {
             let _permit = permit;
             // Judged here, so that a failure is logged even when nobody waits for it any more.
             work.await.map_err(|error| errors::status(&error, &call))
-        });
-        match work.await {
-            Ok(answer) => answer,
-            Err(Panicked) => Err(errors::broken("a use case panicked")),
-        }
+        }))
+        .await
     }
 }
 
-type Answer<T> = Result<Response<T>, Status>;
+/// Waits for work that goes on to its end, whoever waits for it.
+pub(crate) async fn finish<T: Send + 'static>(work: Unbroken<Result<T, Status>>) -> Result<T, Status> {
+    match work.await {
+        Ok(answer) => answer,
+        Err(Panicked) => Err(errors::broken("a use case panicked")),
+    }
+}
+
+pub(crate) type Answer<T> = Result<Response<T>, Status>;
 
 #[async_trait::async_trait]
 impl VerificationService for Verifications {

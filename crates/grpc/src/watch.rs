@@ -55,7 +55,7 @@ pub(crate) struct Place {
     look_every: Duration,
 }
 
-/// What ends a watch though the verification goes on.
+/// What ends an answer that goes on and on, though there is more to say.
 pub(crate) struct Limits {
     until: Option<Instant>,
     leaving: Option<Leaving>,
@@ -115,8 +115,8 @@ impl Limits {
         }
     }
 
-    /// Waits until one is reached, and says which.
-    async fn reached(self) -> Status {
+    /// Waits until one is reached, and says which. `overtime` is for the caller's own.
+    pub(crate) async fn reached(self, overtime: fn() -> Status) -> Status {
         let patience = async {
             match self.until {
                 Some(until) => sleep_until(until).await,
@@ -131,7 +131,7 @@ impl Limits {
             }
         };
         tokio::select! {
-            () = patience => errors::watched_long_enough(),
+            () = patience => overtime(),
             () = left => errors::connection_ending(),
         }
     }
@@ -146,7 +146,7 @@ impl Answers {
                 // First, so that what has ended is told as ended, whatever else happens in that moment.
                 biased;
                 ended = tell(watching, &place, &told) => ended.map_err(|error| errors::status(&error, &call)),
-                reached = limits.reached() => Err(reached),
+                reached = limits.reached(errors::watched_long_enough) => Err(reached),
             }
         });
         Self {

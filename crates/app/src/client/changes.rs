@@ -3,7 +3,8 @@
 use countersign_grpc::v1::{Allowance, Delivery, Verification};
 use jiff::Timestamp;
 
-use crate::client::print::{self, Moment, say};
+use crate::client::print;
+use crate::client::words::{self, Moment, say};
 
 /// What happened, and when.
 type Line = (Timestamp, String);
@@ -11,12 +12,12 @@ type Line = (Timestamp, String);
 /// Prints what is watched, and what happened so far.
 pub(super) fn begin(it: &Verification) {
     say!("Watching {}, {} / {}\n", it.id, it.app, it.purpose);
-    let opened = it.create_time.as_ref().map_or_else(print::now, print::moment);
+    let opened = it.create_time.as_ref().map_or_else(words::now, words::moment);
     let expires = it.expire_time.as_ref().map(clock).unwrap_or_default();
     let mut lines = vec![(opened, format!("opened, lives until {expires}"))];
     lines.extend(it.deliveries.iter().map(first_word));
     if it.end_time.is_none() {
-        let now = print::now();
+        let now = words::now();
         lines.push((now, format!("{} left", print::guesses(it.guesses_left))));
         lines.extend(later(it.send.as_ref(), "resend").map(|text| (now, text)));
         lines.extend(later(it.check.as_ref(), "guesses").map(|text| (now, text)));
@@ -34,7 +35,7 @@ fn tell(mut lines: Vec<Line>) {
     // What came as one is told in the order in which it happened.
     lines.sort_by_key(|(at, _)| *at);
     for (at, text) in lines {
-        say!("{}  {text}", print::clock(at));
+        say!("{}  {text}", words::clock(at));
     }
 }
 
@@ -52,7 +53,7 @@ fn differences(before: &Verification, after: &Verification) -> Vec<Line> {
         lines.push(end);
         return lines;
     }
-    let now = print::now();
+    let now = words::now();
     match after.guesses_left - before.guesses_left {
         0 => {}
         -1 => lines.push((now, format!("wrong guess, {} left", after.guesses_left))),
@@ -97,12 +98,12 @@ fn next_word(before: &Delivery, after: &Delivery) -> Line {
 }
 
 fn changed_at(it: &Delivery) -> Timestamp {
-    it.update_time.as_ref().map_or_else(print::now, print::moment)
+    it.update_time.as_ref().map_or_else(words::now, words::moment)
 }
 
 /// The last line: how it ended, and why.
 fn end(it: &Verification) -> Option<Line> {
-    let at = print::moment(it.end_time.as_ref()?);
+    let at = words::moment(it.end_time.as_ref()?);
     Some((at, print::state(it)))
 }
 
@@ -125,5 +126,5 @@ fn later(it: Option<&Allowance>, what: &str) -> Option<String> {
 }
 
 fn clock(it: &Moment) -> String {
-    print::clock(print::moment(it))
+    words::clock(words::moment(it))
 }

@@ -1,21 +1,23 @@
 //! The command line as a client: a gRPC client like any other, for people and for scripts.
 
 mod changes;
+pub(crate) mod failure;
 mod print;
 mod watch;
+pub(crate) mod words;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use countersign_grpc::v1::{
-    CancelVerificationRequest, CheckOutcome, CheckVerificationRequest, GetVerificationRequest, RecipientName,
+    CancelVerificationRequest, CheckOutcome, CheckVerificationRequest, GetVerificationRequest, Platform, RecipientName,
     StartVerificationRequest, VerificationName, verification_name::Name,
 };
-use countersign_grpc::{Client, ClientToken};
-use tonic::Status;
+use countersign_grpc::{Client, ClientToken, ConnectError, TemplatesClient};
 
-use crate::cli::{CheckArgs, ClientArgs, IdArgs, StartArgs};
+use crate::cli::{CheckArgs, ClientArgs, IdArgs, PlatformArg, StartArgs};
+use crate::client::failure::Failure;
 use crate::environment::Environment;
 use crate::profile::Profile;
 
@@ -25,20 +27,6 @@ pub(crate) use watch::watch;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The exit code of a check or a watch whose answer is not "approved"; 2 is a wrong usage.
 const NOT_APPROVED: u8 = 3;
-
-/// Why a command could not be carried out.
-pub(crate) enum Failure {
-    /// The service could not be called at all; the text says what to do.
-    Unreachable(String),
-    /// The service refused.
-    Refused(Box<Status>),
-}
-
-impl From<Status> for Failure {
-    fn from(status: Status) -> Self {
-        Self::Refused(Box::new(status))
-    }
-}
 
 /// Asks a person for a code.
 pub(crate) async fn start(args: StartArgs, environment: &Environment) -> ExitCode {
@@ -53,14 +41,16 @@ pub(crate) async fn start(args: StartArgs, environment: &Environment) -> ExitCod
         language: args.language,
         context: args.context.into_iter().collect(),
         accept_identity_change: args.accept_identity_change,
+        platform: args.platform.map_or(Platform::Unspecified, Platform::from).into(),
+        app_package: args.package,
     };
     let answer = async {
         let mut client = connect(&args.client, environment).await?;
-        Ok(client.start_verification(request).await?.into_inner())
+        Ok::<_, Failure>(client.start_verification(request).await?.into_inner())
     };
     match answer.await {
         Ok(answer) => print::started(&answer, &environment.command(), json),
-        Err(failure) => print::failure(&failure, json),
+        Err(failure) => failure.tell(json),
     }
 }
 
@@ -75,7 +65,7 @@ pub(crate) async fn check(args: CheckArgs, environment: &Environment) -> ExitCod
     };
     let answer = async {
         let mut client = connect(&args.client, environment).await?;
-        Ok(client.check_verification(request).await?.into_inner())
+        Ok::<_, Failure>(client.check_verification(request).await?.into_inner())
     };
     match answer.await {
         Ok(answer) => {
@@ -87,7 +77,7 @@ pub(crate) async fn check(args: CheckArgs, environment: &Environment) -> ExitCod
                 ExitCode::from(NOT_APPROVED)
             }
         }
-        Err(failure) => print::failure(&failure, json),
+        Err(failure) => failure.tell(json),
     }
 }
 
@@ -99,11 +89,11 @@ pub(crate) async fn get(args: IdArgs, environment: &Environment) -> ExitCode {
     };
     let answer = async {
         let mut client = connect(&args.client, environment).await?;
-        Ok(client.get_verification(request).await?.into_inner().verification)
+        Ok::<_, Failure>(client.get_verification(request).await?.into_inner().verification)
     };
     match answer.await {
         Ok(verification) => print::verification(verification.as_ref(), json),
-        Err(failure) => print::failure(&failure, json),
+        Err(failure) => failure.tell(json),
     }
 }
 
@@ -115,11 +105,21 @@ pub(crate) async fn cancel(args: IdArgs, environment: &Environment) -> ExitCode 
     };
     let answer = async {
         let mut client = connect(&args.client, environment).await?;
-        Ok(client.cancel_verification(request).await?.into_inner().verification)
+        Ok::<_, Failure>(client.cancel_verification(request).await?.into_inner().verification)
     };
     match answer.await {
         Ok(verification) => print::verification(verification.as_ref(), json),
-        Err(failure) => print::failure(&failure, json),
+        Err(failure) => failure.tell(json),
+    }
+}
+
+impl From<PlatformArg> for Platform {
+    fn from(platform: PlatformArg) -> Self {
+        match platform {
+            PlatformArg::Android => Self::Android,
+            PlatformArg::Ios => Self::Ios,
+            PlatformArg::Web => Self::Web,
+        }
     }
 }
 
@@ -131,6 +131,30 @@ fn name(id: String) -> VerificationName {
 
 /// Connects to the service that was named, or else to the running `countersign dev`.
 async fn connect(args: &ClientArgs, environment: &Environment) -> Result<Client, Failure> {
+    let (server, token) = reach(args, environment)?;
+    countersign_grpc::connect(&server, token, CALL_TIMEOUT)
+        .await
+        .map_err(|error| unreachable(&server, &error))
+}
+
+/// Like [`connect`], to the template service, with that much time for a call.
+pub(crate) async fn connect_templates(
+    args: &ClientArgs,
+    environment: &Environment,
+    timeout: Duration,
+) -> Result<TemplatesClient, Failure> {
+    let (server, token) = reach(args, environment)?;
+    countersign_grpc::connect_templates(&server, token, timeout)
+        .await
+        .map_err(|error| unreachable(&server, &error))
+}
+
+fn unreachable(server: &str, error: &ConnectError) -> Failure {
+    Failure::Unreachable(format!("{server}: {error}; is the service running there?"))
+}
+
+/// The address of the service that was named, or else of the running `countersign dev`, and the token to show.
+fn reach(args: &ClientArgs, environment: &Environment) -> Result<(String, Option<ClientToken>), Failure> {
     let profile = Profile::read(environment);
     let server = args.server.clone().or_else(|| environment.get("COUNTERSIGN_SERVER"));
     let given_token = match &args.token_file {
@@ -151,9 +175,7 @@ async fn connect(args: &ClientArgs, environment: &Environment) -> Result<Client,
     let token = given_token.or(profile_token);
     let token = token.map(|token| ClientToken::new(&token)).transpose();
     let token = token.map_err(|error| Failure::Unreachable(format!("the token {error}")))?;
-    countersign_grpc::connect(&server, token, CALL_TIMEOUT)
-        .await
-        .map_err(|error| Failure::Unreachable(format!("{server}: {error}; is the service running there?")))
+    Ok((server, token))
 }
 
 fn read_token(file: &Path) -> Result<String, Failure> {

@@ -3,29 +3,13 @@
 use std::process::ExitCode;
 
 use countersign_grpc::v1::{
-    Allowance, CheckOutcome, CheckVerificationResponse, Delivery, DeliveryState, ProviderReport, StartOutcome,
-    StartVerificationResponse, Verification, VerificationReason,
+    Allowance, CheckOutcome, CheckVerificationResponse, Delivery, DeliveryState, LanguageStep, StartOutcome,
+    StartVerificationResponse, TemplateButton, Verification, VerificationReason,
 };
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use tonic::Status;
-use tonic_types::StatusExt;
 
-use crate::client::Failure;
-
-/// Writes a line to standard output. Whoever reads it may stop early, as `head` does; that is no failure.
-macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
-}
-
-pub(super) use say;
-
-/// A moment as the protocol writes it.
-pub(super) type Moment = prost_types::Timestamp;
+use crate::client::failure::said;
+use crate::client::words::{Moment, bare, instant, local, say, words};
 
 /// Prints the answer to a start.
 pub(super) fn started(answer: &StartVerificationResponse, command: &str, as_json: bool) -> ExitCode {
@@ -104,74 +88,6 @@ pub(super) fn verification(verification: Option<&Verification>, as_json: bool) -
     ExitCode::SUCCESS
 }
 
-/// Prints why a command was not carried out.
-pub(super) fn failure(failure: &Failure, as_json: bool) -> ExitCode {
-    match failure {
-        Failure::Unreachable(problem) if as_json => {
-            say!(
-                "{:#}",
-                json!({ "error": { "code": "UNREACHABLE", "message": problem } })
-            );
-        }
-        Failure::Unreachable(problem) => eprintln!("countersign: {problem}"),
-        Failure::Refused(status) if as_json => say!("{:#}", refusal_json(status)),
-        Failure::Refused(status) => refusal(status),
-    }
-    ExitCode::FAILURE
-}
-
-fn refusal(status: &Status) {
-    let details = status.get_error_details();
-    eprintln!("countersign: {}", status.message());
-    for violation in details
-        .bad_request()
-        .map(|it| it.field_violations.as_slice())
-        .unwrap_or_default()
-    {
-        eprintln!("  {}: {}", violation.field, violation.description);
-    }
-    let metadata = details.error_info().map(|it| &it.metadata);
-    if let Some(title) = metadata.and_then(|it| it.get("provider_title")) {
-        let code = metadata.and_then(|it| it.get("provider_code")?.parse().ok());
-        let report = ProviderReport {
-            code: code.unwrap_or_default(),
-            title: title.clone(),
-            details: String::new(),
-        };
-        if let Some(said) = said(&report) {
-            eprintln!("  {said}");
-        }
-    }
-    if let Some(wait) = details.retry_info().and_then(|it| it.retry_delay) {
-        eprintln!(
-            "  try again in {}",
-            span(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX))
-        );
-    }
-}
-
-fn refusal_json(status: &Status) -> Value {
-    let details = status.get_error_details();
-    let violations: Vec<_> = details
-        .bad_request()
-        .map(|it| {
-            it.field_violations
-                .iter()
-                .map(|it| json!({ "field": it.field, "description": it.description }))
-        })
-        .into_iter()
-        .flatten()
-        .collect();
-    json!({ "error": {
-        "code": upper_snake(&format!("{:?}", status.code())),
-        "message": status.message(),
-        "reason": details.error_info().map(|it| it.reason.clone()),
-        "metadata": details.error_info().map(|it| it.metadata.clone()),
-        "field_violations": violations,
-        "retry_after_seconds": details.retry_info().and_then(|it| it.retry_delay).map(|it| it.as_secs_f64()),
-    } })
-}
-
 fn table(it: &Verification) {
     let row = |name: &str, value: String| say!("  {name:<10}{value}");
     row("id", it.id.clone());
@@ -193,7 +109,29 @@ fn table(it: &Verification) {
 }
 
 fn message(it: &Delivery) -> String {
-    format!("{} in {}{}", delivery_state(it), it.language, aside(it))
+    format!("{} in {}{}{}", delivery_state(it), it.language, choice(it), aside(it))
+}
+
+/// Why that language and that button, where it is not what one would expect.
+fn choice(it: &Delivery) -> String {
+    let language = match it.language_step() {
+        LanguageStep::Unspecified | LanguageStep::Exact => None,
+        LanguageStep::Kin => Some("nearest to the one asked for"),
+        LanguageStep::Country => Some("of the country"),
+        LanguageStep::Default => Some("the app's default"),
+        LanguageStep::English => Some("for want of another"),
+    };
+    let button = match it.button() {
+        TemplateButton::Unspecified | TemplateButton::CopyCode => None,
+        TemplateButton::OneTap => Some("one tap"),
+        TemplateButton::ZeroTap => Some("zero tap"),
+    };
+    let said: Vec<_> = language.into_iter().chain(button).collect();
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", said.join(", "))
+    }
 }
 
 /// How far a message got, in words.
@@ -234,21 +172,6 @@ fn meaning(state: DeliveryState) -> Option<&'static str> {
         | DeliveryState::Read
         | DeliveryState::Failed => None,
     }
-}
-
-/// Meta's own words, with the code once and only what there is of them.
-fn said(report: &ProviderReport) -> Option<String> {
-    let ProviderReport { code, title, details } = report;
-    if *code == 0 && title.is_empty() && details.is_empty() {
-        return None;
-    }
-    // An answer repeats its code in front of its title; a webhook does not.
-    let title = title.trim_start_matches(&format!("(#{code})")).trim_start();
-    let words = match (title, details.as_str()) {
-        (only, "") | ("", only) => only.to_owned(),
-        (title, details) => format!("{}: {details}", title.trim_end_matches('.')),
-    };
-    Some(format!("Meta {code} {words}").trim_end().to_owned())
 }
 
 /// How far a verification got, why it ended, and what to do now if it failed, in words.
@@ -325,6 +248,9 @@ pub(super) fn to_json(it: &Verification) -> Value {
             "update_time": it.update_time.as_ref().map(instant),
             "tries": it.tries,
             "language": it.language,
+            "language_step": (it.language_step != 0).then(|| bare(it.language_step().as_str_name(), "LANGUAGE_STEP_")),
+            "template": it.template,
+            "button": (it.button != 0).then(|| bare(it.button().as_str_name(), "TEMPLATE_BUTTON_")),
             "next_try_time": it.next_try_time.as_ref().map(instant),
             "report": it.report.as_ref().map(|it| json!({ "code": it.code, "title": it.title, "details": it.details })),
         })
@@ -345,75 +271,10 @@ pub(super) fn to_json(it: &Verification) -> Value {
     })
 }
 
-/// `InvalidArgument` as `INVALID_ARGUMENT`, as the protocol writes its codes.
-fn upper_snake(name: &str) -> String {
-    let mut text = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !text.is_empty() {
-            text.push('_');
-        }
-        text.push(letter.to_ascii_uppercase());
-    }
-    text
-}
-
-/// `VERIFICATION_STATE_OPEN` as `OPEN`.
-fn bare(name: &str, prefix: &str) -> String {
-    name.strip_prefix(prefix).unwrap_or(name).to_owned()
-}
-
-/// `VERIFICATION_REASON_CODE_CORRECT` as `code correct`.
-fn words(name: &str, prefix: &str) -> String {
-    bare(name, prefix).to_ascii_lowercase().replace('_', " ")
-}
-
 pub(super) fn guesses(count: i32) -> String {
     if count == 1 {
         "1 guess".to_owned()
     } else {
         format!("{count} guesses")
     }
-}
-
-pub(super) fn moment(it: &Moment) -> Timestamp {
-    Timestamp::new(it.seconds, it.nanos).unwrap_or_default()
-}
-
-/// A moment for programs.
-fn instant(it: &Moment) -> String {
-    moment(it).to_string()
-}
-
-/// A moment for people, in their time zone, with how far away it is.
-fn local(it: &Moment) -> String {
-    let then = moment(it);
-    let seconds = then.as_second() - now().as_second();
-    let clock = clock(then);
-    match seconds {
-        1.. => format!("{clock}, in {}", span(seconds)),
-        -1..=0 => format!("{clock}, just now"),
-        _ => format!("{clock}, {} ago", span(-seconds)),
-    }
-}
-
-/// A moment for people, in their time zone, as a clock shows it.
-pub(super) fn clock(it: Timestamp) -> String {
-    it.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
-}
-
-fn span(seconds: i64) -> String {
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", (seconds + 30) / 60),
-        _ => format!("{} h", (seconds + 1_800) / 3_600),
-    }
-}
-
-pub(super) fn now() -> Timestamp {
-    use countersign_domain::ports::Clock;
-    let millis = crate::system::SystemClock.now().unix_millis();
-    i64::try_from(millis)
-        .ok()
-        .and_then(|millis| Timestamp::from_millisecond(millis).ok())
-        .unwrap_or_default()
 }

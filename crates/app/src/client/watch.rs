@@ -11,7 +11,9 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::cli::WatchArgs;
-use crate::client::{CALL_TIMEOUT, Failure, NOT_APPROVED, changes, connect, name, print};
+use crate::client::failure::Failure;
+use crate::client::words::say;
+use crate::client::{CALL_TIMEOUT, NOT_APPROVED, changes, connect, name, print};
 use crate::environment::Environment;
 
 /// The wait before a service that was lost is called again.
@@ -40,7 +42,7 @@ pub(crate) async fn watch(args: WatchArgs, environment: &Environment) -> ExitCod
     let ended = timeout(patience, watcher.follow()).await;
     let Watcher { seen, trouble, .. } = watcher;
     match (ended, trouble) {
-        (Ok(Err(failure)), _) | (Err(_), Some(failure)) => print::failure(&failure, json),
+        (Ok(Err(failure)), _) | (Err(_), Some(failure)) => failure.tell(json),
         (Ok(Ok(())), _) => {
             let approved = seen.is_some_and(|it| it.state() == VerificationState::Approved);
             if approved {
@@ -51,7 +53,7 @@ pub(crate) async fn watch(args: WatchArgs, environment: &Environment) -> ExitCod
         }
         (Err(_), None) if seen.is_none() => {
             let problem = format!("no answer came within {} s", args.timeout);
-            print::failure(&Failure::Unreachable(problem), json)
+            Failure::Unreachable(problem).tell(json)
         }
         (Err(_), None) => {
             if !json {
@@ -117,7 +119,7 @@ impl Watcher<'_> {
             return;
         }
         if self.args.client.json {
-            print::say!("{}", print::to_json(&verification));
+            say!("{}", print::to_json(&verification));
         } else {
             match &self.seen {
                 Some(before) => changes::print(before, &verification),
@@ -132,6 +134,7 @@ impl Watcher<'_> {
         match failure {
             // An address at which nobody ever answered is probably wrong.
             Failure::Unreachable(_) => self.was_connected,
+            Failure::Misconfigured(_) => false,
             Failure::Refused(status) => match status.code() {
                 Code::Unavailable => true,
                 // What breaks on the way is not always called so. The service's own failures have a reason.
@@ -148,7 +151,7 @@ impl Watcher<'_> {
                 Failure::Refused(status) if !is_of_the_network(status) => {
                     eprintln!("countersign: {}; calling again", status.message());
                 }
-                Failure::Refused(_) | Failure::Unreachable(_) => {
+                Failure::Refused(_) | Failure::Unreachable(_) | Failure::Misconfigured(_) => {
                     eprintln!("countersign: the connection is lost; calling again");
                 }
             }

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use countersign_domain::app::{App, Apps};
 use countersign_domain::id::{AppId, CallerId, Purpose};
 use countersign_domain::policy::PolicySettings;
-use countersign_domain::template::{Button, Language, Template, TemplateName, Templates};
 use countersign_grpc::{CallerEntry, Callers};
 use countersign_whatsapp::webhook::WebhookConfig;
 use countersign_whatsapp::{Config, Secret};
 
 use crate::config::reader::{Mistakes, SecretSources, Section};
 use crate::config::senders::ReadSenders;
-use crate::config::{hex, policy};
+use crate::config::{accounts, hex, policy, templates};
 
 /// The apps, and as whom each sends.
 pub(super) struct ReadApps {
@@ -67,17 +66,14 @@ fn read_app(
     mistakes: &mut Mistakes,
 ) -> App {
     let senders = senders.read(name, &mut section, secrets, mistakes);
-    let template = read_template(section.section("template", mistakes), mistakes);
     let base = policy::read(
         section.section("policy", mistakes),
         &PolicySettings::default(),
         mistakes,
     );
     let purposes = read_purposes(&mut section, &base, mistakes);
+    let templates = templates::read_templates(&mut section, &purposes, mistakes);
     section.end(mistakes);
-    let templates = template.map_or_else(Templates::default, |(template, default_language)| {
-        Templates::new(vec![template], Some(default_language), BTreeMap::new())
-    });
     App {
         templates,
         senders,
@@ -112,37 +108,6 @@ fn read_purposes(
         }
     }
     purposes
-}
-
-fn read_template(mut section: Section, mistakes: &mut Mistakes) -> Option<(Template, Language)> {
-    let path = section.path("languages");
-    let name = section.required("name", TemplateName::parse, mistakes);
-    let languages = section.list("languages", Language::parse, mistakes).unwrap_or_default();
-    let default_language = section.parsed("default_language", Language::parse, mistakes);
-    section.end(mistakes);
-    let Some(first) = languages.first() else {
-        mistakes.add(
-            &path,
-            "must list at least one language the template is approved in, for example [\"en_US\"]",
-        );
-        return None;
-    };
-    let default_language = default_language.unwrap_or_else(|| first.clone());
-    if !languages.contains(&default_language) {
-        mistakes.add(&path, format!("must contain the default language {default_language}"));
-    }
-    Some((
-        Template {
-            name: name?,
-            languages,
-            security_recommendation: true,
-            footer_minutes: Some(10),
-            button: Button::CopyCode,
-            button_texts: BTreeMap::new(),
-            message_life: std::time::Duration::from_secs(600),
-        },
-        default_language,
-    ))
 }
 
 /// Reads every `[callers.NAME]`.
@@ -182,13 +147,14 @@ pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes:
                 "must list at least one app the caller may speak for",
             );
         }
+        let manages_templates = section.flag("manage_templates", mistakes).unwrap_or_default();
         section.end(mistakes);
         match CallerId::parse(&name) {
             Ok(id) => callers.push(CallerEntry {
                 id,
                 token_sha256: token_sha256.unwrap_or_default(),
                 apps: apps.into_iter().collect(),
-                manages_templates: false,
+                manages_templates,
             }),
             Err(error) => mistakes.add(&path, error.to_string()),
         }
@@ -204,10 +170,16 @@ pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes:
 }
 
 /// Reads `[whatsapp]`, but for the webhook.
-pub(super) fn read_whatsapp(mut section: Section, senders: &ReadSenders, mistakes: &mut Mistakes) -> Config {
+pub(super) fn read_whatsapp(
+    mut section: Section,
+    senders: &ReadSenders,
+    secrets: &SecretSources<'_>,
+    mistakes: &mut Mistakes,
+) -> Config {
     let text = |text: &str| Ok::<_, String>(text.to_owned());
     let mut config = Config {
         senders: senders.credentials(),
+        accounts: accounts::read_accounts(&mut section, senders, secrets, mistakes),
         ..Config::default()
     };
     if let Some(base_url) = section.parsed("base_url", text, mistakes) {

@@ -2,11 +2,13 @@
 //!
 //! Knows the shape of the file and nothing of what its numbers mean: their limits are the domain's and the adapters'.
 
+mod accounts;
 mod apps;
 mod policy;
 mod reader;
 mod senders;
 mod store;
+mod templates;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -123,7 +125,7 @@ fn read(mut root: Section, folder: &Path, secrets: &SecretSources<'_>, mistakes:
     let callers = apps::read_callers(&mut root, &apps.known, mistakes);
     let mut whatsapp = root.section("whatsapp", mistakes);
     let webhook = apps::read_webhook(whatsapp.section("webhook", mistakes), secrets, mistakes);
-    let whatsapp = apps::read_whatsapp(whatsapp, &apps.senders, mistakes);
+    let whatsapp = apps::read_whatsapp(whatsapp, &apps.senders, secrets, mistakes);
     root.end(mistakes);
 
     let (keys, identity) = keys?;

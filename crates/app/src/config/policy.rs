@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use countersign_domain::code::Alphabet;
 use countersign_domain::country::CountryCode;
-use countersign_domain::policy::{Countries, Policy, PolicySettings, ResendCode};
+use countersign_domain::policy::{Countries, OnDrift, Policy, PolicySettings, ResendCode};
 
 use crate::config::reader::{Mistakes, Section};
 
@@ -45,6 +45,7 @@ pub(super) fn read(mut section: Section, base: &PolicySettings, mistakes: &mut M
     set(&mut s.silence, section.duration("silence", mistakes));
     set_some(&mut s.message_life, section.duration("message_life", mistakes));
     set_some(&mut s.footer_minutes, section.number("footer_minutes", mistakes));
+    set(&mut s.on_drift, section.parsed("on_drift", on_drift, mistakes));
     set(&mut s.drop_buffer, section.duration("drop_buffer", mistakes));
     set(&mut s.useful_life_min, section.duration("useful_life_min", mistakes));
     set(
@@ -125,6 +126,14 @@ fn resend_code(text: &str) -> Result<ResendCode, &'static str> {
         "fresh" => Ok(ResendCode::Fresh),
         "fresh_keep_previous" => Ok(ResendCode::FreshKeepPrevious),
         _ => Err("must be \"same\", \"fresh\" or \"fresh_keep_previous\""),
+    }
+}
+
+fn on_drift(text: &str) -> Result<OnDrift, &'static str> {
+    match text {
+        "alarm" => Ok(OnDrift::Alarm),
+        "refuse" => Ok(OnDrift::Refuse),
+        _ => Err("must be \"alarm\" or \"refuse\""),
     }
 }
 

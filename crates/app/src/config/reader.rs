@@ -166,6 +166,28 @@ impl Section {
         Some(parsed)
     }
 
+    /// The tables in the list at `key`; `shape` is what one looks like.
+    pub(crate) fn tables(&mut self, key: &'static str, shape: &str, mistakes: &mut Mistakes) -> Option<Vec<Self>> {
+        let path = self.path(key);
+        let Value::Array(items) = self.take(key)? else {
+            mistakes.add(&path, format!("must be a list, written [{shape}]"));
+            return None;
+        };
+        let mut tables = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            match item {
+                Value::Table(table) => tables.push(Self {
+                    path,
+                    table,
+                    known: Vec::new(),
+                }),
+                _ => mistakes.add(&path, format!("must be {shape}")),
+            }
+        }
+        Some(tables)
+    }
+
     /// The whole number at `key`, if it fits `T`.
     pub(crate) fn number<T: TryFrom<i64>>(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<T> {
         let path = self.path(key);

@@ -1,6 +1,6 @@
 //! Senders: the phone numbers an app's messages go out from. Either one in the app itself, or a table of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 
 use countersign_domain::sender::{AccountId, Sender, SenderId, THROUGHPUT_DEFAULT, THROUGHPUT_MAX, WEIGHT_MAX};
@@ -26,9 +26,9 @@ struct Known {
 
 /// A secret, and the key it was read from.
 #[derive(Clone)]
-struct Written {
+pub(super) struct Written {
     path: String,
-    text: String,
+    pub(super) text: String,
 }
 
 /// What a sender has of its app unless it says otherwise.
@@ -52,6 +52,11 @@ impl ReadSenders {
             .iter()
             .map(|(id, known)| (id.clone(), credentials(known)))
             .collect()
+    }
+
+    /// Every account a sender belongs to.
+    pub(super) fn accounts(&self) -> BTreeSet<&AccountId> {
+        self.0.values().map(|it| &it.sender.account).collect()
     }
 
     /// The key in the file that `field` of a sender was read from: for what is the app's, the app's.
@@ -244,7 +249,8 @@ fn written(
     Some(Written { path, text })
 }
 
-fn optional(
+/// The secret at a key that need not be there.
+pub(super) fn optional(
     section: &mut Section,
     key: &'static str,
     secrets: &SecretSources<'_>,

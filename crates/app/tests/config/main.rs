@@ -13,3 +13,4 @@ mod right;
 mod secrets;
 mod senders;
 mod store;
+mod templates;

@@ -11,5 +11,6 @@ mod answers;
 mod ending;
 mod printed;
 mod refusals;
+mod templates;
 mod walk;
 mod watch;

@@ -30,6 +30,8 @@ pub enum Field {
     RequestId,
     /// The language.
     Language,
+    /// The Android app that asked for the code.
+    Package,
     /// The context.
     Context,
 }

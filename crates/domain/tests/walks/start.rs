@@ -7,6 +7,8 @@ use countersign_domain::country::CountryCode;
 use countersign_domain::limit::RuleName;
 use countersign_domain::policy::{Countries, PolicySettings, ResendCode};
 use countersign_domain::recipient::Allowance;
+use countersign_domain::supported_app::PackageName;
+use countersign_domain::template::Platform;
 use countersign_domain::use_case::{Error, Field, StartRequest};
 use countersign_domain::verification::{CanceledBy, CheckOutcome, StartOutcome, VerificationState};
 use countersign_testkit::fixture;
@@ -162,6 +164,36 @@ async fn the_same_request_gets_the_first_answer_and_sends_nothing_twice() {
         ..request()
     };
     assert!(matches!(walk.start_as(other).await, Err(Error::RequestIdReused)));
+}
+
+#[tokio::test]
+async fn a_request_id_is_not_shared_by_starts_from_different_platforms_or_android_apps() {
+    let walk = Walk::new();
+    let request = |platform, package: Option<&str>| StartRequest {
+        platform,
+        package: package.map(|it| PackageName::parse(it).unwrap()),
+        request_id: request_id("r1"),
+        ..Walk::request()
+    };
+    let package = Some("com.example.shop");
+    let first = walk.start_as(request(Platform::Android, package)).await.unwrap();
+    let others = [
+        request(Platform::Unknown, package),
+        request(Platform::Ios, package),
+        request(Platform::Web, package),
+        request(Platform::Android, None),
+        request(Platform::Android, Some("com.example.bank")),
+    ];
+    for other in others {
+        let (platform, package) = (other.platform, other.package.clone());
+        let answer = walk.start_as(other).await;
+        assert!(
+            matches!(answer, Err(Error::RequestIdReused)),
+            "{platform:?} {package:?}"
+        );
+    }
+    let again = walk.start_as(request(Platform::Android, package)).await.unwrap();
+    assert_eq!((again.outcome, again.view.id), (StartOutcome::Opened, first.view.id));
 }
 
 #[tokio::test]

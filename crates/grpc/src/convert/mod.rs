@@ -5,7 +5,12 @@
 
 mod request;
 mod response;
+mod templates;
 
 pub(crate) use request::{check_request, name, start_request};
 pub use response::moment;
 pub(crate) use response::{check_response, start_response, verification};
+pub(crate) use templates::{
+    app, apply_progress, apply_summary, delete_request, delete_response, list_response, plan_response, preview_request,
+    preview_response,
+};

@@ -6,6 +6,7 @@ use countersign_domain::code::Guess;
 use countersign_domain::id::{AppId, Purpose, VerificationId};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::request::RequestId;
+use countersign_domain::supported_app::PackageName;
 use countersign_domain::template::{Language, Platform};
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckRequest, StartRequest, VerificationName};
@@ -16,20 +17,33 @@ use crate::v1::verification_name::Name;
 
 /// What is wrong with a request so far.
 #[derive(Default)]
-struct Violations(Vec<FieldViolation>);
+pub(super) struct Violations(pub(super) Vec<FieldViolation>);
 
 impl Violations {
-    fn add(&mut self, path: &str, problem: &impl Display) {
+    pub(super) fn add(&mut self, path: &str, problem: &impl Display) {
         self.0.push(FieldViolation::new(path, problem.to_string()));
     }
 
     /// Keeps what was read, or notes why it could not be.
-    fn read<T, E: Display>(&mut self, path: &str, parsed: Result<T, E>) -> Option<T> {
+    pub(super) fn read<T, E: Display>(&mut self, path: &str, parsed: Result<T, E>) -> Option<T> {
         parsed.map_err(|problem| self.add(path, &problem)).ok()
     }
 
     fn request_id(&mut self, text: &str) -> Option<RequestId> {
         self.read("request_id", RequestId::parse(text)).flatten()
+    }
+
+    fn platform(&mut self, number: i32) -> Platform {
+        match v1::Platform::try_from(number) {
+            Ok(v1::Platform::Unspecified) => Platform::Unknown,
+            Ok(v1::Platform::Android) => Platform::Android,
+            Ok(v1::Platform::Ios) => Platform::Ios,
+            Ok(v1::Platform::Web) => Platform::Web,
+            Err(_) => {
+                self.add("platform", &"must be ANDROID, IOS or WEB, or be left out");
+                Platform::Unknown
+            }
+        }
     }
 
     fn recipient(&mut self, path: &str, recipient: &v1::RecipientName) -> Option<(AppId, PhoneNumber, Purpose)> {
@@ -74,14 +88,19 @@ pub(crate) fn start_request(
         "" => None,
         text => violations.read("language", Language::parse(text)),
     };
+    let platform = violations.platform(request.platform);
+    let package = match request.app_package.as_str() {
+        "" => None,
+        text => violations.read("app_package", PackageName::parse(text)),
+    };
     match (recipient, violations.0) {
         (Some((app, phone, purpose)), violations) if violations.is_empty() => Ok(StartRequest {
             app,
             phone,
             purpose,
             language,
-            platform: Platform::Unknown,
-            package: None,
+            platform,
+            package,
             context: request.context,
             accept_identity_change: request.accept_identity_change,
             request_id,
@@ -136,6 +155,8 @@ mod tests {
             }),
             request_id: "with space".to_owned(),
             language: "portuguese".to_owned(),
+            platform: 77,
+            app_package: "shop".to_owned(),
             ..v1::StartVerificationRequest::default()
         };
         let violations = start_request(request, Timestamp::EPOCH).unwrap_err();
@@ -145,10 +166,20 @@ mod tests {
             "recipient.purpose",
             "request_id",
             "language",
+            "platform",
+            "app_package",
         ];
         assert_eq!(paths(&violations), wanted);
         let said: String = violations.iter().map(|it| it.description.as_str()).collect();
-        for value in ["Shop", "4915112345678", "sign in", "with space", "portuguese"] {
+        for value in [
+            "Shop",
+            "4915112345678",
+            "sign in",
+            "with space",
+            "portuguese",
+            "77",
+            "'shop'",
+        ] {
             assert!(!said.contains(value), "{said}");
         }
     }

@@ -2,6 +2,7 @@
 
 use countersign_domain::delivery::{Delivery, DeliveryState, FailureReason, ProviderReport};
 use countersign_domain::recipient::{Allowance, VerificationView};
+use countersign_domain::template::{ButtonKind, LanguageStep};
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckAnswer, StartAnswer};
 use countersign_domain::verification::{CanceledBy, CheckOutcome, EndReason, StartOutcome, VerificationState};
@@ -124,6 +125,7 @@ fn delivery(delivery: &Delivery) -> v1::Delivery {
         DeliveryState::Delivered => (v1::DeliveryState::Delivered, v1::DeliveryReason::Unspecified, None),
         DeliveryState::Read => (v1::DeliveryState::Read, v1::DeliveryReason::Unspecified, None),
     };
+    let chosen = delivery.template.as_ref();
     v1::Delivery {
         number: i32::from(delivery.number),
         state: state.into(),
@@ -134,6 +136,32 @@ fn delivery(delivery: &Delivery) -> v1::Delivery {
         language: delivery.language.to_string(),
         report: delivery.report.as_ref().map(report),
         next_try_time: next_try.map(time),
+        template: chosen.map(|it| it.name.to_string()).unwrap_or_default(),
+        button: chosen
+            .map_or(v1::TemplateButton::Unspecified, |it| button(it.button))
+            .into(),
+        language_step: chosen
+            .map_or(v1::LanguageStep::Unspecified, |it| language_step(it.step))
+            .into(),
+    }
+}
+
+/// Writes the kind of a button.
+pub(super) fn button(kind: ButtonKind) -> v1::TemplateButton {
+    match kind {
+        ButtonKind::CopyCode => v1::TemplateButton::CopyCode,
+        ButtonKind::OneTap => v1::TemplateButton::OneTap,
+        ButtonKind::ZeroTap => v1::TemplateButton::ZeroTap,
+    }
+}
+
+fn language_step(step: LanguageStep) -> v1::LanguageStep {
+    match step {
+        LanguageStep::Exact => v1::LanguageStep::Exact,
+        LanguageStep::Kin => v1::LanguageStep::Kin,
+        LanguageStep::Country => v1::LanguageStep::Country,
+        LanguageStep::Default => v1::LanguageStep::Default,
+        LanguageStep::English => v1::LanguageStep::English,
     }
 }
 
@@ -180,7 +208,7 @@ fn allowance(allowance: &Allowance) -> v1::Allowance {
 }
 
 /// A moment as the wire has it; the last one it can say for what lies beyond.
-fn time(at: Timestamp) -> WireTime {
+pub(super) fn time(at: Timestamp) -> WireTime {
     let millis = i64::try_from(at.unix_millis()).unwrap_or(i64::MAX);
     let nanos = i32::try_from(millis % 1000 * 1_000_000).unwrap_or_default();
     WireTime {
@@ -202,7 +230,7 @@ mod tests {
 
     use countersign_domain::code::{Alphabet, CodeRecipe};
     use countersign_domain::key::KeyId;
-    use countersign_domain::template::Language;
+    use countersign_domain::template::{ChosenTemplate, Language, TemplateName};
     use countersign_domain::verification::Verification;
 
     use super::*;
@@ -291,6 +319,39 @@ mod tests {
         assert_eq!((wire.seconds, wire.nanos), (1_700_000_000, 123_000_000));
         assert_eq!(moment(&wire), at);
         assert!(time(Timestamp::from_unix_millis(u64::MAX)).seconds > 0);
+    }
+
+    #[test]
+    fn a_delivery_says_what_it_is_written_with_and_why_as_long_as_that_is_known() {
+        let mut message = ended(VerificationState::Open, true).deliveries.remove(0);
+        let unknown = delivery(&message);
+        assert_eq!(
+            (unknown.template.as_str(), unknown.button, unknown.language_step),
+            ("", 0, 0)
+        );
+        let steps = [
+            (LanguageStep::Exact, "LANGUAGE_STEP_EXACT"),
+            (LanguageStep::Kin, "LANGUAGE_STEP_KIN"),
+            (LanguageStep::Country, "LANGUAGE_STEP_COUNTRY"),
+            (LanguageStep::Default, "LANGUAGE_STEP_DEFAULT"),
+            (LanguageStep::English, "LANGUAGE_STEP_ENGLISH"),
+        ];
+        for (step, said) in steps {
+            message.template = Some(ChosenTemplate {
+                name: TemplateName::parse("otp").unwrap(),
+                button: ButtonKind::OneTap,
+                step,
+            });
+            let told = delivery(&message);
+            assert_eq!(
+                (
+                    told.template.as_str(),
+                    told.button(),
+                    told.language_step().as_str_name()
+                ),
+                ("otp", v1::TemplateButton::OneTap, said)
+            );
+        }
     }
 
     #[test]

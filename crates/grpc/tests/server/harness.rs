@@ -6,12 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_domain::id::{RecipientKey, Shard};
+use countersign_domain::id::{CallerId, RecipientKey, Shard};
 use countersign_domain::limit::{Charge, Remaining};
 use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Replaced, StoreError, Stored, Taken, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
-use countersign_grpc::{CallerEntry, Callers, Client, ClientToken, Config, Health, Server, connect, token_sha256, v1};
+use countersign_domain::use_case::{ManageTemplates, Ports, UseCases};
+use countersign_grpc::{
+    CallerEntry, Callers, Client, ClientToken, Config, Health, Server, TemplatesClient, connect, connect_templates,
+    token_sha256, v1,
+};
 use countersign_testkit::clock::ManualClock;
 use countersign_testkit::fixture;
 use countersign_testkit::house::House;
@@ -23,9 +27,12 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::feed::Feed;
+use crate::shelf::Shelf;
 
-/// The token of the one caller.
+/// The token of the caller who sends codes.
 pub(crate) const TOKEN: &str = "a-token-of-more-than-16-characters";
+/// The token of the caller who manages templates.
+pub(crate) const MANAGER_TOKEN: &str = "another-token-of-more-than-16-characters";
 /// Longer than anything a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -151,6 +158,9 @@ pub(crate) struct Site {
     pub(crate) health: Health,
     pub(crate) house: House,
     pub(crate) feed: Arc<Feed>,
+    /// What the provider has of templates.
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) manage_templates: Arc<ManageTemplates>,
     store: Arc<MoodyStore>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
@@ -166,13 +176,28 @@ impl Site {
         let feed = Arc::new(Feed::default());
         let house = House::new(store.clone(), Arc::new(NoLimits), feed.clone());
         let caller = fixture::caller();
-        let callers = Callers::new([CallerEntry {
-            id: caller.id,
-            token_sha256: vec![token_sha256(TOKEN).unwrap()],
-            apps: caller.apps,
-            manages_templates: false,
-        }]);
-        let server = Server::new(config, &house.use_cases, callers.unwrap(), house.clock.clone())
+        let entry = |id, token, manages_templates| CallerEntry {
+            id,
+            token_sha256: vec![token_sha256(token).unwrap()],
+            apps: caller.apps.clone(),
+            manages_templates,
+        };
+        let manager = CallerId::parse("manager").unwrap();
+        let callers = Callers::new([
+            entry(caller.id.clone(), TOKEN, false),
+            entry(manager, MANAGER_TOKEN, true),
+        ]);
+        let shelf = Arc::new(Shelf::default());
+        let ports = Ports {
+            catalog: Arc::clone(&shelf) as _,
+            ..house.ports.clone()
+        };
+        let manage_templates = Arc::new(ManageTemplates::new(&house.rulebook, &ports));
+        let use_cases = UseCases {
+            manage_templates: Arc::clone(&manage_templates),
+            ..house.use_cases.clone()
+        };
+        let server = Server::new(config, &use_cases, callers.unwrap(), house.clock.clone())
             .await
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -187,6 +212,8 @@ impl Site {
             health,
             house,
             feed,
+            shelf,
+            manage_templates,
             store,
             stop: Some(stop),
             running,
@@ -224,6 +251,14 @@ impl Site {
     pub(crate) async fn client(&self, token: Option<&str>) -> Client {
         let token = token.map(|it| ClientToken::new(it).unwrap());
         connect(&format!("http://{}", self.address), token, PATIENCE)
+            .await
+            .unwrap()
+    }
+
+    /// A client of the template service with these credentials, on a connection of its own.
+    pub(crate) async fn templates(&self, token: Option<&str>) -> TemplatesClient {
+        let token = token.map(|it| ClientToken::new(it).unwrap());
+        connect_templates(&format!("http://{}", self.address), token, PATIENCE)
             .await
             .unwrap()
     }

@@ -11,6 +11,7 @@ use tonic_reflection::pb::{v1, v1alpha};
 use crate::harness::{Mood, Site, assert_refused};
 
 const SERVICE: &str = "countersign.v1.VerificationService";
+const TEMPLATES: &str = "countersign.v1.TemplateService";
 
 async fn asked(site: &Site, service: &str) -> ServingStatus {
     let mut client = HealthClient::new(site.channel().await);
@@ -23,11 +24,11 @@ async fn asked(site: &Site, service: &str) -> ServingStatus {
 #[tokio::test]
 async fn a_server_serves_when_it_is_told_so_and_not_before() {
     let site = Site::with(Mood::Panics).await;
-    for service in ["", SERVICE] {
+    for service in ["", SERVICE, TEMPLATES] {
         assert_eq!(asked(&site, service).await, ServingStatus::NotServing);
     }
     site.health.set_serving(true).await;
-    for service in ["", SERVICE] {
+    for service in ["", SERVICE, TEMPLATES] {
         assert_eq!(asked(&site, service).await, ServingStatus::Serving);
     }
 }
@@ -56,7 +57,7 @@ async fn the_health_of_an_unknown_service_is_not_found() {
 }
 
 #[tokio::test]
-async fn reflection_names_the_service_in_both_of_its_versions() {
+async fn reflection_names_the_services_in_both_of_its_versions() {
     let site = Site::with(Mood::Panics).await;
     let mut client = v1::server_reflection_client::ServerReflectionClient::new(site.channel().await);
     let request = v1::ServerReflectionRequest {
@@ -76,7 +77,7 @@ async fn reflection_names_the_service_in_both_of_its_versions() {
     };
     let names: Vec<_> = list.service.iter().map(|it| it.name.as_str()).collect();
     assert!(
-        names.contains(&SERVICE) && names.contains(&"grpc.health.v1.Health"),
+        names.contains(&SERVICE) && names.contains(&TEMPLATES) && names.contains(&"grpc.health.v1.Health"),
         "{names:?}"
     );
 

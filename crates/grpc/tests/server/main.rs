@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
+mod applies;
 mod faults;
 mod feed;
 mod front;
@@ -9,5 +10,7 @@ mod harness;
 mod health;
 mod limits;
 mod raw;
+mod shelf;
 mod shutdown;
+mod templates;
 mod watch;

@@ -3,12 +3,15 @@
 //! Every status made here carries a `google.rpc.ErrorInfo`. Its message is for people and holds nothing internal; the
 //! causes go to the log, once, and nowhere else.
 
+mod templates;
+
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::time::Duration;
 
 use countersign_domain::country::CountryCode;
 use countersign_domain::delivery::{Fault, ProviderReport};
+use countersign_domain::id::CallerId;
 use countersign_domain::limit::RuleName;
 use countersign_domain::ports::StoreError;
 use countersign_domain::use_case::Error;
@@ -17,6 +20,8 @@ use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, QuotaViol
 
 use crate::reason;
 use crate::service::{Call, Method};
+
+pub(crate) use templates::{applied_long_enough, apply_running, templates_status};
 
 /// One row of the table: everything a caller is told about one failure.
 struct Row {
@@ -48,6 +53,16 @@ impl Row {
             self.details.set_retry_info(wait);
         }
         self
+    }
+
+    /// With the provider's words, if it said anything.
+    fn reported(self, report: Option<&ProviderReport>) -> Self {
+        match report {
+            Some(report) => self
+                .with("provider_code", report.code.to_string())
+                .with("provider_title", report.title.clone()),
+            None => self,
+        }
     }
 
     fn status(mut self) -> Status {
@@ -146,12 +161,7 @@ fn cannot_send(fault: Fault, report: Option<&ProviderReport>, retry_after: Durat
         Fault::Request => reason::MESSAGE_REFUSED,
     };
     let row = Row::new(Code::FailedPrecondition, reason, error.to_string()).retry_after(Some(retry_after));
-    match report {
-        Some(report) => row
-            .with("provider_code", report.code.to_string())
-            .with("provider_title", report.title.clone()),
-        None => row,
-    }
+    row.reported(report)
 }
 
 /// Fields of a request are malformed, all of them named at once. Nothing was counted, sent or charged.
@@ -170,8 +180,8 @@ pub(crate) fn unauthenticated() -> Status {
 }
 
 /// The server carries out all the calls it may.
-pub(crate) fn overloaded(call: &Call) -> Status {
-    tracing::warn!(caller = %call.caller.id, method = call.method.name(), "a call was shed: too many are in flight");
+pub(crate) fn overloaded(caller: &CallerId, method: &str) -> Status {
+    tracing::warn!(%caller, method, "a call was shed: too many are in flight");
     Row::new(
         Code::Unavailable,
         reason::OVERLOADED,
@@ -201,7 +211,7 @@ pub(crate) fn watched_long_enough() -> Status {
     .status()
 }
 
-/// The connection of a watch is to end.
+/// The connection of a watch or an apply is to end.
 pub(crate) fn connection_ending() -> Status {
     Row::new(
         Code::Unavailable,

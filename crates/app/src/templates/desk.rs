@@ -1,0 +1,100 @@
+//! Where templates are managed: at the template service that was named, or at one in this process that works as a
+//! configuration file says.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_domain::app::{Apps, Caller};
+use countersign_domain::id::CallerId;
+use countersign_domain::use_case::{ManageTemplates, Ports};
+use countersign_grpc::{TemplatesClient, local_templates};
+use countersign_numbering::WorldNumbering;
+use countersign_whatsapp::CloudApi;
+
+use crate::alarm::Alarm;
+use crate::background;
+use crate::cli::TemplatesArgs;
+use crate::client::connect_templates;
+use crate::client::failure::Failure;
+use crate::config::{self, Settings, StoreSettings};
+use crate::environment::Environment;
+use crate::stores::Stores;
+use crate::system::{SystemClock, SystemRandom};
+use crate::telemetry::EventLog;
+
+/// How long a call may take: somewhat longer than the service lets it.
+const CALL_TIMEOUT: Duration = Duration::from_secs(70);
+/// The app of `dev`.
+const DEFAULT_APP: &str = "demo";
+
+/// A client of the service, and the app it is asked about.
+pub(super) struct Desk {
+    pub(super) client: TemplatesClient,
+    pub(super) app: String,
+    /// What stands behind a command's name to ask the same desk again: ` --app shop`.
+    pub(super) again: String,
+}
+
+/// Opens the desk that the command line names.
+pub(super) async fn open(args: &TemplatesArgs, environment: &Environment) -> Result<Desk, Failure> {
+    let Some(file) = &args.config else {
+        let app = args.app.clone().unwrap_or_else(|| DEFAULT_APP.to_owned());
+        let client = connect_templates(&args.client, environment, CALL_TIMEOUT).await?;
+        let again = args.app.as_ref().map(|it| format!(" --app {it}")).unwrap_or_default();
+        return Ok(Desk { client, app, again });
+    };
+    let settings = config::load(file, environment).map_err(Failure::Misconfigured)?;
+    let app = match &args.app {
+        Some(app) => app.clone(),
+        None => only_app(&settings.rulebook.apps, file)?,
+    };
+    let given = args.app.as_ref().map(|it| format!(" --app {it}")).unwrap_or_default();
+    let client = at_meta(settings).await?;
+    let again = format!(" --config {}{given}", file.display());
+    Ok(Desk { client, app, again })
+}
+
+fn only_app(apps: &Apps, file: &Path) -> Result<String, Failure> {
+    let names: Vec<_> = apps.iter().map(|(id, _)| id.as_str()).collect();
+    match names.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        _ => Err(Failure::Misconfigured(vec![format!(
+            "{} has several apps; name one with --app: {}",
+            file.display(),
+            names.join(", ")
+        )])),
+    }
+}
+
+/// The use case over the provider, for somebody who may do everything. It keeps nothing, so no store is opened.
+async fn at_meta(settings: Settings) -> Result<TemplatesClient, Failure> {
+    let failed = |error: &dyn std::error::Error| Failure::Unreachable(error.to_string());
+    let rulebook = Arc::new(settings.rulebook);
+    let provider = Arc::new(CloudApi::new(&settings.whatsapp).map_err(|error| failed(&error))?);
+    let (identity, keys) = (&rulebook.identity, &rulebook.keys);
+    let stores = Stores::open(&StoreSettings::Memory, settings.shards, identity, keys)
+        .await
+        .map_err(|error| failed(&error))?;
+    let (courier, _errands) = background::courier(&Arc::<Alarm>::default());
+    let ports = Ports {
+        recipients: stores.recipients,
+        limits: stores.limits,
+        feed: stores.feed,
+        messenger: Arc::clone(&provider) as _,
+        directory: Arc::clone(&provider) as _,
+        catalog: provider,
+        numbering: Arc::new(WorldNumbering::new()),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        observer: Arc::new(EventLog),
+        courier,
+    };
+    let caller = Caller {
+        id: CallerId::parse("command_line").map_err(|error| failed(&error))?,
+        apps: rulebook.apps.iter().map(|(id, _)| id.clone()).collect(),
+        manages_templates: true,
+    };
+    let manage = Arc::new(ManageTemplates::new(&rulebook, &ports));
+    Ok(local_templates(&manage, caller))
+}
