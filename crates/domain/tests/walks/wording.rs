@@ -337,3 +337,21 @@ async fn a_message_that_is_refused_for_its_template_wants_a_look_at_the_account(
     walk.house.use_cases.board.look_again().await;
     assert!(!walk.house.use_cases.board.look_wanted());
 }
+
+#[tokio::test]
+async fn another_template_in_the_same_language_does_not_change_why_it_is_that_language() {
+    let walk = with_two_templates();
+    walk.house.messenger.answer_next(Err(TEMPLATE));
+    let request = StartRequest {
+        language: None,
+        ..from_android(0)
+    };
+    let id = walk.start_as(request).await.expect("nothing stands in the way").view.id;
+    let delivery = walk.newest_delivery(id).await;
+    let chosen = delivery.template.expect("it was chosen");
+    assert_eq!(
+        (chosen.name.as_str(), delivery.language),
+        ("copy", fixture::language("pt_BR"))
+    );
+    assert_eq!(chosen.step, LanguageStep::Country);
+}
