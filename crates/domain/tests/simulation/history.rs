@@ -33,7 +33,7 @@ use rand::{RngExt, SeedableRng};
 use crate::oracle::{Asked, Oracle};
 use crate::schedule::{Actor, Schedule};
 use crate::tally::Tally;
-use crate::world::{Dice, SimLimits, SimMessenger, SimStore, World, with_two_senders};
+use crate::world::{Dice, SimLimits, SimMessenger, SimStore, World, news_of_a_template, with_two_senders};
 
 const INSTANCES: usize = 2;
 const STEPS: u32 = 160;
@@ -160,6 +160,10 @@ impl History {
             21..=27 => self.run_errands(instance),
             28..=30 => self.wake(instance),
             31..=34 => self.let_time_pass(),
+            35 if self.rng.random_bool(0.5) => {
+                let board = &self.instances[instance].use_cases.board;
+                board.hear(&news_of_a_template(&mut self.rng));
+            }
             35 if self.rng.random_range(0..4) == 0 => self.crash(instance),
             _ => self.step(),
         }

@@ -1,5 +1,6 @@
 //! The world of one history: a store, limits and a messenger that yield, fail, lose answers, and tell the oracle.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use countersign_domain::ports::{
 };
 use countersign_domain::recipient::Recipient;
 use countersign_domain::sender::Sender;
+use countersign_domain::template::{Template, TemplateName, TemplateNews, TemplateStatus, TemplateWord, Templates};
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::Rulebook;
 use countersign_store_memory::limits::MemoryLimits;
@@ -230,7 +232,8 @@ impl Messenger for SimMessenger {
     }
 }
 
-/// One sender of the app is slow, so that messages wait for it or take the other one.
+/// One sender of the app is slow, so that messages wait for it or take the other one; and in one language there are two
+/// templates.
 pub(crate) fn with_two_senders(policy: Policy) -> Rulebook {
     let mut rulebook = fixture::rulebook_with(policy);
     let apps = rulebook.apps.iter().map(|(id, app)| {
@@ -238,9 +241,33 @@ pub(crate) fn with_two_senders(policy: Policy) -> Rulebook {
             throughput: NonZeroU16::MIN,
             ..fixture::sender_named("1002")
         };
-        let senders = vec![fixture::sender(), slow];
-        (id.clone(), App { senders, ..app.clone() })
+        let second = Template {
+            name: TemplateName::parse("second").unwrap(),
+            languages: vec![fixture::language("pt_BR")],
+            ..fixture::template()
+        };
+        let app = App {
+            senders: vec![fixture::sender(), slow],
+            templates: Templates::new(vec![fixture::template(), second], None, BTreeMap::new()),
+            ..app.clone()
+        };
+        (id.clone(), app)
     });
     rulebook.apps = Apps::new(apps.collect::<Vec<_>>());
     rulebook
+}
+
+/// What a webhook says of a template, somewhere between approved and gone for good.
+pub(crate) fn news_of_a_template(rng: &mut StdRng) -> TemplateNews {
+    let status = ["APPROVED", "APPROVED", "PAUSED", "REJECTED", "DISABLED"][rng.random_range(0..5)];
+    TemplateNews {
+        account: None,
+        name: TemplateName::parse(["otp", "second"][rng.random_range(0..2)]).unwrap(),
+        language: fixture::language(["pt_BR", "en_US"][rng.random_range(0..2)]),
+        word: TemplateWord::Status {
+            status: TemplateStatus::read(status),
+            reason: String::new(),
+        },
+        at: None,
+    }
 }
