@@ -307,3 +307,15 @@ async fn an_account_is_that_of_a_sender_and_a_caller_may_manage_its_templates() 
         "nobody manages templates unless it is said"
     );
 }
+
+#[tokio::test]
+async fn a_template_that_two_apps_of_one_account_describe_differently_is_refused() {
+    let bank = "[apps.bank]\nphone_number_id = \"990\"\ntoken = { file = \"token\" }\naccount = \"shop\"\n\
+        [apps.bank.template]\nname = \"verification_code\"\nlanguages = [\"en_US\"]\nfooter_minutes = 3\n\
+        [apps.bank.policy]\ncountries = [\"BR\"]\n[apps.bank.purposes.sign_in]\n\n[whatsapp.webhook]";
+    let wrong = "apps.*.templates: verification_code is described differently by bank and shop, which share the account \
+        shop: ";
+    let ended = Asked::new(&with(&[(WEBHOOK, bank)])).check(&[]).await;
+    assert_eq!(ended.code, BAD);
+    assert!(ended.stderr.starts_with(wrong), "{}", ended.stderr);
+}

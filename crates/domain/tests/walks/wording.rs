@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_domain::app::{App, Apps};
 use countersign_domain::delivery::{Delivery, DeliveryState, Fault, NextStep};
-use countersign_domain::id::VerificationId;
+use countersign_domain::id::{AppId, VerificationId};
 use countersign_domain::policy::{OnDrift, Policy, PolicySettings};
 use countersign_domain::supported_app::{PackageName, SignatureHash, SupportedApp, SupportedApps};
 use countersign_domain::template::{
@@ -17,7 +17,7 @@ use countersign_testkit::fixture;
 
 use crate::Walk;
 use crate::posts::to;
-use crate::senders::in_english_only;
+use crate::senders::{in_english_only, of_account};
 
 const TEMPLATE: NextStep = NextStep::Misconfigured(Fault::Template);
 
@@ -354,4 +354,38 @@ async fn another_template_in_the_same_language_does_not_change_why_it_is_that_la
         ("copy", fixture::language("pt_BR"))
     );
     assert_eq!(chosen.step, LanguageStep::Country);
+}
+
+#[test]
+fn two_apps_of_one_account_describe_a_template_alike_wherever_both_have_it() {
+    let demo = fixture::rulebook()
+        .apps
+        .get(&fixture::app_id())
+        .expect("an app")
+        .clone();
+    let app = |template: Template| App {
+        templates: Templates::new(vec![template], None, BTreeMap::new()),
+        ..demo.clone()
+    };
+    let mistakes = |other: App| {
+        let named = ["one", "two"].map(|it| AppId::parse(it).expect("a slug"));
+        let apps = Apps::new(named.into_iter().zip([app(fixture::template()), other]));
+        apps.mistakes().into_iter().map(|it| it.problem).collect::<Vec<_>>()
+    };
+    let other_languages = named("otp", &["de"], Button::CopyCode);
+    assert_eq!(mistakes(app(other_languages)), Vec::<String>::new());
+    let promises_less = Template {
+        footer_minutes: Some(5),
+        ..fixture::template()
+    };
+    let said = mistakes(app(promises_less.clone()));
+    assert!(
+        said[0].starts_with("otp is described differently by one and two, which share the account a1:"),
+        "{said:?}"
+    );
+    let elsewhere = App {
+        senders: vec![of_account("a2", "2")],
+        ..app(promises_less)
+    };
+    assert_eq!(mistakes(elsewhere), Vec::<String>::new());
 }
