@@ -10,7 +10,8 @@ use countersign_domain::policy::Mistake;
 /// default to none (measured: 100,000 streams, 870 MB).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Calls a client may have open on one connection; further ones are refused with `REFUSED_STREAM`. Default 64.
+    /// Calls a client may have open on one connection; further ones are refused with `REFUSED_STREAM`. Not below 100
+    /// (RFC 9113, 6.5.2): clients begin with so many before they have read what the server takes. Default 100.
     pub streams_per_connection_max: u32,
     /// Connections from one address; further ones are closed at once. Raise it when callers come through a proxy that
     /// shows one address for many. Default 32.
@@ -61,7 +62,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            streams_per_connection_max: 64,
+            streams_per_connection_max: 100,
             connections_per_peer_max: 32,
             connections_max: 1024,
             calls_in_flight_max: 1024,

@@ -23,16 +23,16 @@ async fn assert_served(site: &Site) {
 }
 
 #[tokio::test]
-async fn the_65th_unfinished_call_on_a_connection_is_refused_and_others_are_served() {
+async fn the_101st_unfinished_call_on_a_connection_is_refused_and_others_are_served() {
     let site = Site::with(Mood::Fine).await;
     let mut hostile = RawConnection::greet(site.address).await;
-    for call in 0..65 {
+    for call in 0..101 {
         hostile
             .send(&frame(HEADERS, END_HEADERS, call * 2 + 1, &call_headers()))
             .await;
     }
     let refused = hostile.read_kind(RST_STREAM).await.unwrap();
-    assert_eq!((refused.stream, refused.error()), (129, REFUSED_STREAM));
+    assert_eq!((refused.stream, refused.error()), (201, REFUSED_STREAM));
     assert_served(&site).await;
 }
 

@@ -264,7 +264,7 @@ async fn a_watch_of_nothing_takes_no_room() {
 async fn when_all_look_at_once_only_64_do_and_a_call_is_not_held_up() {
     const WATCHES: usize = 100;
     let (site, client, id) = opened(Config::default()).await;
-    // A connection takes 64 calls at a time.
+    // A connection takes 100 calls at a time.
     let other = site.client(Some(TOKEN)).await;
     let mut watches = Vec::new();
     for client in [&client, &other].into_iter().cycle().take(WATCHES) {
