@@ -58,32 +58,6 @@ impl Apps {
                 });
             }
         }
-        mistakes.extend(self.disputed_templates());
-        mistakes
-    }
-
-    /// Templates that two apps describe differently in one account: each apply would undo the other's.
-    fn disputed_templates(&self) -> Vec<Mistake> {
-        let (mut described, mut mistakes) = (BTreeMap::new(), Vec::new());
-        for (id, app) in &self.0 {
-            let accounts: BTreeSet<_> = app.senders.iter().map(|it| &it.account).collect();
-            for account in accounts {
-                for template in app.templates.iter() {
-                    let (first, known) = *described.entry((account, &template.name)).or_insert((id, template));
-                    if !known.says_the_same_as(template) {
-                        mistakes.push(Mistake {
-                            field: "templates",
-                            problem: format!(
-                                "{} is described differently by {first} and {id}, which share the account {account}: \
-                                 write the same at both (footer_minutes and message_life follow from each app's \
-                                 policy), or give one of them a template of its own",
-                                template.name
-                            ),
-                        });
-                    }
-                }
-            }
-        }
         mistakes
     }
 

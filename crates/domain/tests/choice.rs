@@ -192,7 +192,7 @@ fn a_language_the_person_reads_comes_before_a_button_that_saves_work() {
 fn what_takes_the_place_of_a_template_is_in_the_same_language_first() {
     let templates = of_every_kind(&["de", "en_US", "en_GB"]);
     let zero = TemplateName::parse("zero").unwrap();
-    let others = templates.others(&zero, &language("de"));
+    let others = templates.others(&zero, &language("de"), LanguageStep::Exact);
     let expected = [
         "copy/de/exact",
         "tap/de/exact",
@@ -204,6 +204,23 @@ fn what_takes_the_place_of_a_template_is_in_the_same_language_first() {
         "zero/en_GB/english",
     ];
     assert_eq!(told(&others), expected);
+}
+
+#[test]
+fn what_takes_its_place_next_is_what_the_chain_has_after_it() {
+    let templates = only(&["pt_BR", "pt_PT", "pt", "en_US"], Some("en_US"));
+    let otp = TemplateName::parse("otp").unwrap();
+    let others = |text: &str, step| told(&templates.others(&otp, &language(text), step));
+    assert_eq!(
+        others("pt_BR", LanguageStep::Exact),
+        ["otp/pt/kin", "otp/pt_PT/kin", "otp/en_US/default"]
+    );
+    assert_eq!(
+        others("pt_BR", LanguageStep::Country),
+        ["otp/pt/country", "otp/pt_PT/country", "otp/en_US/default"],
+        "nobody asked for it"
+    );
+    assert!(others("en_US", LanguageStep::Default).is_empty());
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub const TEMPLATE_NOT_FOUND: &str = "TEMPLATE_NOT_FOUND";
 pub const APPLY_RUNNING: &str = "APPLY_RUNNING";
 /// `RESOURCE_EXHAUSTED`: the provider asks to slow down.
 pub const PROVIDER_THROTTLED: &str = "PROVIDER_THROTTLED";
-/// `UNAVAILABLE`: the provider did not answer. What it was asked to change may have been changed.
+/// `UNAVAILABLE`: the provider did not answer. What it was asked to delete may be gone; nothing else was changed.
 pub const PROVIDER_UNAVAILABLE: &str = "PROVIDER_UNAVAILABLE";
 /// `ABORTED`: the request id was used for another body.
 pub const REQUEST_ID_REUSED: &str = "REQUEST_ID_REUSED";

@@ -15,7 +15,7 @@ pub(super) fn begin(it: &Verification) {
     let opened = it.create_time.as_ref().map_or_else(words::now, words::moment);
     let expires = it.expire_time.as_ref().map(clock).unwrap_or_default();
     let mut lines = vec![(opened, format!("opened, lives until {expires}"))];
-    lines.extend(it.deliveries.iter().map(first_word));
+    lines.extend(it.deliveries.iter().flat_map(first_words));
     if it.end_time.is_none() {
         let now = words::now();
         lines.push((now, format!("{} left", print::guesses(it.guesses_left))));
@@ -43,8 +43,8 @@ fn differences(before: &Verification, after: &Verification) -> Vec<Line> {
     let mut lines = Vec::new();
     for delivery in &after.deliveries {
         match before.deliveries.iter().find(|it| it.number == delivery.number) {
-            None => lines.push(first_word(delivery)),
-            Some(known) if known != delivery => lines.push(next_word(known, delivery)),
+            None => lines.extend(first_words(delivery)),
+            Some(known) if known != delivery => lines.extend(next_words(known, delivery)),
             Some(_) => {}
         }
     }
@@ -70,20 +70,20 @@ fn differences(before: &Verification, after: &Verification) -> Vec<Line> {
     lines
 }
 
-/// The first line about a message.
-fn first_word(it: &Delivery) -> Line {
+/// The first lines about a message: what it is written with, and how far it got.
+fn first_words(it: &Delivery) -> [Line; 2] {
+    let made_at = it.create_time.as_ref().map_or_else(words::now, words::moment);
     let text = format!(
-        "message {} {} in {}{}",
+        "message {} {}{}",
         it.number,
         print::delivery_state(it),
-        it.language,
         print::aside(it)
     );
-    (changed_at(it), text)
+    [(made_at, wording(it)), (changed_at(it), text)]
 }
 
-/// A further line about a message. What Meta said is told once.
-fn next_word(before: &Delivery, after: &Delivery) -> Line {
+/// Further lines about a message. What Meta said is told once.
+fn next_words(before: &Delivery, after: &Delivery) -> impl Iterator<Item = Line> {
     let mut news = after.clone();
     if before.report == after.report && before.state() != after.state() {
         news.report = None;
@@ -94,7 +94,18 @@ fn next_word(before: &Delivery, after: &Delivery) -> Line {
         print::delivery_state(after),
         print::aside(&news)
     );
-    (changed_at(after), text)
+    let is_reworded = (&before.template, &before.language) != (&after.template, &after.language);
+    let reworded = is_reworded.then(|| (changed_at(after), wording(after)));
+    reworded.into_iter().chain([(changed_at(after), text)])
+}
+
+/// What a message is written with, and why.
+fn wording(it: &Delivery) -> String {
+    let mut text = format!("message {} in {}", it.number, it.language);
+    if let Some((why, template)) = print::why(it).zip(print::template(it)) {
+        text = format!("{text}, {why}, with {template}");
+    }
+    text
 }
 
 fn changed_at(it: &Delivery) -> Timestamp {
@@ -127,4 +138,48 @@ fn later(it: Option<&Allowance>, what: &str) -> Option<String> {
 
 fn clock(it: &Moment) -> String {
     words::clock(words::moment(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_grpc::v1::{DeliveryState, LanguageStep, TemplateButton};
+
+    use super::*;
+
+    fn message(language: &str, step: LanguageStep, state: DeliveryState) -> Delivery {
+        Delivery {
+            number: 1,
+            language: language.to_owned(),
+            template: "otp".to_owned(),
+            button: TemplateButton::OneTap.into(),
+            language_step: step.into(),
+            state: state.into(),
+            ..Delivery::default()
+        }
+    }
+
+    fn texts(before: &Delivery, after: &Delivery) -> Vec<String> {
+        next_words(before, after).map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn what_a_message_is_written_with_is_said_again_only_when_it_is_something_else() {
+        let sending = message("es", LanguageStep::Exact, DeliveryState::Sending);
+        let reworded = message("fr", LanguageStep::Default, DeliveryState::Sending);
+        let accepted = message("fr", LanguageStep::Default, DeliveryState::Accepted);
+        let wording = "message 1 in fr, the app's default language, with otp (one tap)";
+        assert_eq!(texts(&sending, &reworded), [wording, "message 1 sending"]);
+        assert_eq!(texts(&reworded, &accepted), ["message 1 accepted"]);
+    }
+
+    #[test]
+    fn a_message_of_which_it_was_not_kept_why_has_a_language() {
+        let old = Delivery {
+            template: String::new(),
+            button: 0,
+            ..message("es", LanguageStep::Unspecified, DeliveryState::Sent)
+        };
+        let said = first_words(&old).map(|(_, text)| text);
+        assert_eq!(said, ["message 1 in es", "message 1 sent"]);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use countersign_domain::template::Drift;
 use countersign_grpc::v1::ProviderReport;
 use serde_json::{Value, json};
 use tonic::Status;
@@ -63,13 +64,14 @@ impl Failure {
 
 fn refusal(status: &Status) {
     let details = status.get_error_details();
-    eprintln!("countersign: {}", status.message());
-    for violation in details
-        .bad_request()
-        .map(|it| it.field_violations.as_slice())
-        .unwrap_or_default()
-    {
-        eprintln!("  {}: {}", violation.field, violation.description);
+    let violations = details.bad_request().map(|it| it.field_violations.as_slice());
+    let violations = violations.unwrap_or_default();
+    for violation in violations {
+        eprintln!("countersign: {}: {}", violation.field, violation.description);
+    }
+    // Else the message says no more than that they are there.
+    if violations.is_empty() {
+        eprintln!("countersign: {}", status.message());
     }
     let metadata = details.error_info().map(|it| &it.metadata);
     let title = metadata.and_then(|it| it.get("provider_title"));
@@ -79,7 +81,9 @@ fn refusal(status: &Status) {
         let report = ProviderReport {
             code: code.unwrap_or_default(),
             title: title.clone(),
-            details: String::new(),
+            details: metadata
+                .and_then(|it| it.get("provider_details").cloned())
+                .unwrap_or_default(),
         };
         if let Some(said) = said(&report) {
             eprintln!("  {said}");
@@ -115,11 +119,15 @@ fn refusal_json(status: &Status) -> Value {
     } })
 }
 
-/// Meta's own words, with the code once and only what there is of them.
+/// Meta's own words, with the code once and only what there is of them. What the service knows of a template without
+/// asking Meta has no code, and is said as what it is.
 pub(super) fn said(report: &ProviderReport) -> Option<String> {
     let ProviderReport { code, title, details } = report;
     if *code == 0 && title.is_empty() && details.is_empty() {
         return None;
+    }
+    if *code == 0 && Drift::NAMES.contains(&title.as_str()) {
+        return Some(format!("the template: {details}"));
     }
     // An answer repeats its code in front of its title; a webhook does not.
     let title = title.trim_start_matches(&format!("(#{code})")).trim_start();

@@ -105,32 +105,36 @@ fn table(it: &Verification) {
     }
     for delivery in &it.deliveries {
         row(&format!("message {}", delivery.number), message(delivery));
+        if let Some((template, why)) = template(delivery).zip(why(delivery)) {
+            row("template", format!("{template}; {} is {why}", delivery.language));
+        }
     }
 }
 
 fn message(it: &Delivery) -> String {
-    format!("{} in {}{}{}", delivery_state(it), it.language, choice(it), aside(it))
+    format!("{} in {}{}", delivery_state(it), it.language, aside(it))
 }
 
-/// Why that language and that button, where it is not what one would expect.
-fn choice(it: &Delivery) -> String {
-    let language = match it.language_step() {
-        LanguageStep::Unspecified | LanguageStep::Exact => None,
-        LanguageStep::Kin => Some("nearest to the one asked for"),
-        LanguageStep::Country => Some("of the country"),
-        LanguageStep::Default => Some("the app's default"),
-        LanguageStep::English => Some("for want of another"),
-    };
+/// What a message is written with, and its button. `None` for one from before that was kept.
+pub(super) fn template(it: &Delivery) -> Option<String> {
     let button = match it.button() {
-        TemplateButton::Unspecified | TemplateButton::CopyCode => None,
-        TemplateButton::OneTap => Some("one tap"),
-        TemplateButton::ZeroTap => Some("zero tap"),
+        TemplateButton::Unspecified => return None,
+        TemplateButton::CopyCode => "copy code",
+        TemplateButton::OneTap => "one tap",
+        TemplateButton::ZeroTap => "zero tap",
     };
-    let said: Vec<_> = language.into_iter().chain(button).collect();
-    if said.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", said.join(", "))
+    Some(format!("{} ({button})", it.template))
+}
+
+/// Why a message is in its language, as what the language is.
+pub(super) fn why(it: &Delivery) -> Option<&'static str> {
+    match it.language_step() {
+        LanguageStep::Unspecified => None,
+        LanguageStep::Exact => Some("the language asked for"),
+        LanguageStep::Kin => Some("the nearest to the language asked for"),
+        LanguageStep::Country => Some("the language of the number's country"),
+        LanguageStep::Default => Some("the app's default language"),
+        LanguageStep::English => Some("the last resort"),
     }
 }
 

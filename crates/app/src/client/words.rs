@@ -47,11 +47,15 @@ pub(crate) fn instant(it: &Moment) -> String {
     moment(it).to_string()
 }
 
-/// A moment for people, in their time zone, with how far away it is.
+/// A moment for people, in their time zone, with how far away it is, and with its day when that is not today.
 pub(crate) fn local(it: &Moment) -> String {
-    let then = moment(it);
-    let seconds = then.as_second() - now().as_second();
-    let clock = clock(then);
+    let (then, now) = (moment(it), now());
+    let seconds = then.as_second() - now.as_second();
+    let clock = if day_of(then) == day_of(now) {
+        clock(then)
+    } else {
+        format!("{} {}", day_of(then), clock(then))
+    };
     match seconds {
         1.. => format!("{clock}, in {}", span(seconds)),
         -1..=0 => format!("{clock}, just now"),
@@ -66,7 +70,11 @@ pub(crate) fn clock(it: Timestamp) -> String {
 
 /// A day for people, in their time zone.
 pub(crate) fn day(it: &Moment) -> String {
-    moment(it).to_zoned(TimeZone::system()).strftime("%Y-%m-%d").to_string()
+    day_of(moment(it))
+}
+
+fn day_of(it: Timestamp) -> String {
+    it.to_zoned(TimeZone::system()).strftime("%Y-%m-%d").to_string()
 }
 
 pub(crate) fn span(seconds: i64) -> String {

@@ -1,9 +1,12 @@
 //! Business accounts: whose templates are managed, and with which token. Each is `[whatsapp.accounts.NAME]`, by the name
 //! that senders have in `account`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use countersign_domain::app::{App, Apps};
+use countersign_domain::id::AppId;
 use countersign_domain::sender::AccountId;
+use countersign_domain::template::Template;
 use countersign_whatsapp::{Account, Secret};
 
 use crate::config::reader::{Mistakes, SecretSources, Section};
@@ -51,4 +54,51 @@ pub(super) fn read_accounts(
         }
     }
     accounts
+}
+
+/// Two apps that describe one template of a business account otherwise would edit it back and forth for ever.
+pub(super) fn check_templates(apps: &Apps, accounts: &BTreeMap<AccountId, Account>, mistakes: &mut Mistakes) {
+    let business_accounts = |app: &App| {
+        let named = app.senders.iter().filter_map(|it| accounts.get(&it.account));
+        named.map(|it| it.business_account_id.clone()).collect::<BTreeSet<_>>()
+    };
+    let apps: Vec<_> = apps.iter().map(|(id, app)| (id, app, business_accounts(app))).collect();
+    for (index, (id, app, theirs)) in apps.iter().enumerate() {
+        for (other, earlier, others) in &apps[..index] {
+            if theirs.is_disjoint(others) {
+                continue;
+            }
+            let described = earlier.templates.iter();
+            let pairs = described.filter_map(|it| Some((it, app.templates.get(&it.name)?)));
+            for (first, second) in pairs.filter(|(first, second)| contradict(first, second)) {
+                add_contradiction((other, first), (id, second), mistakes);
+            }
+        }
+    }
+}
+
+fn add_contradiction((other, first): (&AppId, &Template), (id, second): (&AppId, &Template), mistakes: &mut Mistakes) {
+    let minutes = |it: &Template| it.footer_minutes.map_or("none".to_owned(), |it| it.to_string());
+    let problem = format!(
+        "says otherwise than apps.{other} what {} is, and both have it in one business account (footer_minutes {} and {}, \
+         message_life {} s and {} s); describe it alike, or give it two names",
+        first.name,
+        minutes(second),
+        minutes(first),
+        second.message_life.as_secs(),
+        first.message_life.as_secs(),
+    );
+    mistakes.add(&format!("apps.{id}.template"), problem);
+}
+
+/// Whether one language would have to be two things.
+fn contradict(first: &Template, second: &Template) -> bool {
+    let texts = |it: &Template, language| it.button_texts.get(language).cloned().unwrap_or_default();
+    let mut shared = first.languages.iter().filter(|it| second.languages.contains(it));
+    let is_same = Template {
+        languages: first.languages.clone(),
+        button_texts: first.button_texts.clone(),
+        ..second.clone()
+    } == *first;
+    shared.any(|it| !is_same || texts(first, it) != texts(second, it))
 }

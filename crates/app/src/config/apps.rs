@@ -51,7 +51,7 @@ pub(super) fn read_apps(root: &mut Section, secrets: &SecretSources<'_>, mistake
         // What differs between the places of one sender was said there, with both of them.
         match mistake.field {
             "senders" if before > 0 => {}
-            field @ ("senders" | "templates") => mistakes.add(&format!("apps.*.{field}"), mistake.problem),
+            "senders" => mistakes.add("apps.*.senders", mistake.problem),
             field => mistakes.add(&format!("apps.*.policy.{field}"), mistake.problem),
         }
     }

@@ -127,6 +127,7 @@ fn read(mut root: Section, folder: &Path, secrets: &SecretSources<'_>, mistakes:
     let webhook = apps::read_webhook(whatsapp.section("webhook", mistakes), secrets, mistakes);
     let whatsapp = apps::read_whatsapp(whatsapp, &apps.senders, secrets, mistakes);
     root.end(mistakes);
+    accounts::check_templates(&apps.apps, &whatsapp.accounts, mistakes);
 
     let (keys, identity) = keys?;
     let rulebook = Rulebook {

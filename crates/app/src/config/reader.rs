@@ -1,7 +1,6 @@
 //! Reads a TOML table key by key and collects every mistake, so that an operator mends a file in one go.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -72,21 +71,19 @@ impl Section {
     }
 
     /// The tables at `key`, by their names.
-    pub(crate) fn sections(&mut self, key: &'static str, mistakes: &mut Mistakes) -> BTreeMap<String, Self> {
+    pub(crate) fn sections(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Vec<(String, Self)> {
         let mut all = self.section(key, mistakes);
-        let mut sections = BTreeMap::new();
+        let mut sections = Vec::new();
         for (name, value) in std::mem::take(&mut all.table) {
             let path = all.path(&name);
             match value {
                 Value::Table(table) => {
-                    sections.insert(
-                        name,
-                        Self {
-                            path,
-                            table,
-                            known: Vec::new(),
-                        },
-                    );
+                    let section = Self {
+                        path,
+                        table,
+                        known: Vec::new(),
+                    };
+                    sections.push((name, section));
                 }
                 _ => mistakes.add(&path, format!("must be a table, written [{path}]")),
             }

@@ -61,7 +61,7 @@ pub(super) fn read_templates(app: &mut Section, purposes: &Purposes, mistakes: &
         }
         default = own.or(default);
     } else {
-        for mut section in several.into_values() {
+        for (_, mut section) in several {
             if section.pass_over("default_language") {
                 let problem = format!("is the app's: write {default_path}");
                 mistakes.add(&section.path("default_language"), problem);
@@ -316,5 +316,23 @@ fn check_languages(
             let problem = format!("is {language}, which no template of the app has; there are {there_are}");
             mistakes.add(&format!("{}.{country}", app.path("country_languages")), problem);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_keep_the_order_of_the_file_and_the_first_says_the_default_language() {
+        let file = "[templates.main]\nname = \"main\"\nlanguages = [\"pt_BR\", \"en_US\"]\n\
+                    [templates.fallback]\nname = \"fallback\"\nlanguages = [\"en_US\"]\n";
+        let mut mistakes = Mistakes::default();
+        let mut app = Section::root(file.parse().expect("TOML"));
+        let templates = read_templates(&mut app, &Purposes::new(), &mut mistakes);
+        assert_eq!(mistakes.0, Vec::<String>::new());
+        let names: Vec<_> = templates.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["main", "fallback"]);
+        assert_eq!(templates.default_language().map(Language::as_str), Some("pt_BR"));
     }
 }

@@ -25,8 +25,8 @@ pub(super) async fn run(args: &TemplatesArgs, environment: &Environment) -> Exit
     let json = args.client.json;
     let ended = async {
         let desk = desk::open(args, environment).await?;
-        let again = format!("{} templates apply{}", environment.command(), desk.again);
-        follow(desk, json, &again).await
+        let command = environment.command();
+        follow(desk, json, &command).await
     };
     match ended.await {
         Ok(code) => code,
@@ -38,7 +38,7 @@ pub(super) async fn run(args: &TemplatesArgs, environment: &Environment) -> Exit
     }
 }
 
-async fn follow(mut desk: Desk, json: bool, again: &str) -> Result<ExitCode, Failure> {
+async fn follow(mut desk: Desk, json: bool, command: &str) -> Result<ExitCode, Failure> {
     let mut request = Request::new(ApplyTemplatesRequest { app: desk.app.clone() });
     request.set_timeout(APPLY_TIMEOUT);
     let mut events = desk.client.apply_templates(request).await?.into_inner();
@@ -56,7 +56,9 @@ async fn follow(mut desk: Desk, json: bool, again: &str) -> Result<ExitCode, Fai
                         json!({ "summary": { "settled": is_settled, "accounts": accounts } })
                     );
                 } else {
-                    say_summary(&summary, &steps, again);
+                    say_summary(&summary, &steps, |verb| {
+                        format!("{command} templates {verb}{}", desk.again)
+                    });
                 }
                 return Ok(settled_or_not(is_settled));
             }
@@ -67,23 +69,28 @@ async fn follow(mut desk: Desk, json: bool, again: &str) -> Result<ExitCode, Fai
     Err(Status::unavailable("the apply ended without a summary; plan to see what is done").into())
 }
 
-/// What was said of the steps so far, for columns that stay where they are.
+/// What was said of the steps so far: for columns that stay where they are, and for the sum.
 #[derive(Default)]
 struct Steps {
     template_width: usize,
+    created: usize,
+    edited: usize,
+    unchanged: usize,
+    left_alone: usize,
     failed: usize,
 }
 
 impl Steps {
     fn say(&mut self, progress: &ApplyProgress) {
         let Some(step) = &progress.step else { return };
-        let (sign, what) = match progress.result() {
-            ApplyResult::Created => ("+", "created"),
-            ApplyResult::Edited => ("~", "edited"),
-            ApplyResult::Unchanged if step.action() == PlanAction::Extra => ("?", "left alone"),
-            ApplyResult::Unchanged => ("=", "unchanged"),
-            ApplyResult::Failed | ApplyResult::Unspecified => ("!", "failed"),
+        let (sign, what, count) = match progress.result() {
+            ApplyResult::Created => ("+", "created", &mut self.created),
+            ApplyResult::Edited => ("~", "edited", &mut self.edited),
+            ApplyResult::Unchanged if step.action() == PlanAction::Extra => ("?", "left alone", &mut self.left_alone),
+            ApplyResult::Unchanged => ("=", "unchanged", &mut self.unchanged),
+            ApplyResult::Failed | ApplyResult::Unspecified => ("!", "failed", &mut self.failed),
         };
+        *count += 1;
         self.template_width = self.template_width.max(step.template.len());
         let digits = progress.total.to_string().len();
         say!(
@@ -96,12 +103,31 @@ impl Steps {
             progress.account,
         );
         if progress.result() == ApplyResult::Failed {
-            self.failed += 1;
             let margin = " ".repeat(2 * digits + 6);
             for line in textwrap::wrap(&why(progress), WIDTH.saturating_sub(margin.len())) {
                 say!("{margin}{line}");
             }
         }
+    }
+}
+
+impl Steps {
+    fn summary(&self) -> String {
+        let Self {
+            template_width: _,
+            created,
+            edited,
+            unchanged,
+            left_alone,
+            failed,
+        } = *self;
+        plan::counted([
+            (created, "created"),
+            (edited, "edited"),
+            (unchanged, "unchanged"),
+            (failed, "failed"),
+            (left_alone, "extra (left alone)"),
+        ])
     }
 }
 
@@ -112,7 +138,7 @@ fn why(progress: &ApplyProgress) -> String {
     }
 }
 
-fn say_summary(summary: &ApplySummary, steps: &Steps, again: &str) {
+fn say_summary(summary: &ApplySummary, steps: &Steps, again: impl Fn(&str) -> String) {
     let is_left = |step: &&PlanStep| !matches!(step.action(), PlanAction::Unchanged | PlanAction::Extra);
     let mut is_anything_left = false;
     for account in &summary.accounts {
@@ -124,17 +150,13 @@ fn say_summary(summary: &ApplySummary, steps: &Steps, again: &str) {
         say!("\nleft in account {}", account.account);
         plan::table(left).say("  ", 4);
     }
-    let reviewed = summary.accounts.iter().flat_map(|it| &it.steps);
-    let reviewed = reviewed.filter(|it| it.status_word == "pending").count();
-    say!("\n{}", plan::summary(&summary.accounts));
-    if reviewed > 0 {
-        say!("Meta still reviews {reviewed}; only what is approved can be sent.");
-    }
+    say!("\n{}", steps.summary());
+    plan::say_unsendable(&summary.accounts, &again("check"));
     if is_anything_left {
         if steps.failed > 0 {
             say!("What failed says above why, and when it may be tried again.");
         }
-        say!("Then: {again}");
+        say!("Then: {}", again("apply"));
     }
 }
 

@@ -45,26 +45,25 @@ pub(super) async fn open(args: &TemplatesArgs, environment: &Environment) -> Res
         return Ok(Desk { client, app, again });
     };
     let settings = config::load(file, environment).map_err(Failure::Misconfigured)?;
-    let app = match &args.app {
-        Some(app) => app.clone(),
-        None => only_app(&settings.rulebook.apps, file)?,
-    };
+    let app = chosen_app(args.app.as_deref(), &settings.rulebook.apps, file)?;
     let given = args.app.as_ref().map(|it| format!(" --app {it}")).unwrap_or_default();
     let client = at_meta(settings).await?;
     let again = format!(" --config {}{given}", file.display());
     Ok(Desk { client, app, again })
 }
 
-fn only_app(apps: &Apps, file: &Path) -> Result<String, Failure> {
+/// The app that was wanted, or the only one of the file.
+fn chosen_app(wanted: Option<&str>, apps: &Apps, file: &Path) -> Result<String, Failure> {
     let names: Vec<_> = apps.iter().map(|(id, _)| id.as_str()).collect();
-    match names.as_slice() {
-        [only] => Ok((*only).to_owned()),
-        _ => Err(Failure::Misconfigured(vec![format!(
-            "{} has several apps; name one with --app: {}",
-            file.display(),
-            names.join(", ")
-        )])),
-    }
+    let problem = match (wanted, names.as_slice()) {
+        (None, [only]) => return Ok((*only).to_owned()),
+        (None, _) => "has several apps".to_owned(),
+        (Some(name), names) if names.contains(&name) => return Ok(name.to_owned()),
+        (Some(name), _) => format!("has no app {name:?}"),
+    };
+    let (file, names) = (file.display(), names.join(", "));
+    let mistake = format!("{file} {problem}; name one with --app: {names}");
+    Err(Failure::Misconfigured(vec![mistake]))
 }
 
 /// The use case over the provider, for somebody who may do everything. It keeps nothing, so no store is opened.

@@ -102,7 +102,7 @@ pub(super) async fn listed(
 fn table(templates: &[Template]) -> Table {
     let mut table = Table::default();
     let heads = [
-        "TEMPLATE", "LANGUAGE", "STATUS", "QUALITY", "BUTTON", "FOOTER", "LIFE", "CHANGED",
+        "", "TEMPLATE", "LANGUAGE", "STATUS", "QUALITY", "BUTTON", "FOOTER", "LIFE", "CHANGED",
     ];
     table.row(heads.map(str::to_owned));
     for template in templates {
@@ -128,8 +128,9 @@ fn table(templates: &[Template]) -> Table {
             table.note(fault.description.clone());
         }
         let reason = template.provider.as_ref().map(|it| it.rejected_reason.as_str());
-        if let Some(reason) = reason.filter(|it| !it.is_empty()) {
-            table.note(format!("rejected: {}", reason.to_ascii_lowercase().replace('_', " ")));
+        // Of what the app describes, the fault says it.
+        if let Some(reason) = reason.filter(|it| !it.is_empty() && template.faults.is_empty()) {
+            table.note(format!("rejected: {reason}"));
         }
     }
     table

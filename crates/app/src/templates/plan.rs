@@ -12,6 +12,11 @@ use crate::environment::Environment;
 use crate::templates::table::Table;
 use crate::templates::{desk, settled_or_not};
 
+/// The only status in which a template can be sent.
+const APPROVED: &str = "approved";
+/// The status of a template that is reviewed.
+const PENDING: &str = "pending";
+
 /// Prints the plan of each account. Ends with 3 when there is something to do.
 pub(super) async fn run(args: &TemplatesArgs, environment: &Environment) -> Result<ExitCode, Failure> {
     let mut desk = desk::open(args, environment).await?;
@@ -35,8 +40,10 @@ pub(super) async fn run(args: &TemplatesArgs, environment: &Environment) -> Resu
         say!();
     }
     say!("{}", summary(&accounts));
+    let command = environment.command();
+    say_unsendable(&accounts, &format!("{command} templates check{}", desk.again));
     if !is_settled {
-        say!("Then: {} templates apply{}", environment.command(), desk.again);
+        say!("Then: {command} templates apply{}", desk.again);
     }
     Ok(settled_or_not(is_settled))
 }
@@ -84,10 +91,13 @@ fn notes(step: &PlanStep) -> Vec<String> {
                     .map(|it| format!("Meta may refuse before {}", local(it))),
             );
         }
-        PlanAction::NotEditable => notes.insert(0, format!("while it is {}", status(step))),
-        PlanAction::Unchanged if step.status_word != "approved" => notes.push(status(step)),
+        // An approved one stands in the way by its category, which is among the differences.
+        PlanAction::NotEditable if step.status_word != APPROVED => {
+            notes.insert(0, format!("while it is {}", status(step)));
+        }
+        PlanAction::Unchanged if step.status_word != APPROVED => notes.push(status(step)),
         PlanAction::Extra => notes.push(status(step)),
-        PlanAction::Create | PlanAction::Unchanged | PlanAction::Unspecified => {}
+        PlanAction::Create | PlanAction::Unchanged | PlanAction::NotEditable | PlanAction::Unspecified => {}
     }
     notes
 }
@@ -96,11 +106,31 @@ fn status(step: &PlanStep) -> String {
     step.status_word.replace('_', " ")
 }
 
+/// Says of how many described ones Meta's review goes on, and how many others are as described and cannot be sent all
+/// the same: there is nothing to plan about them. `check` is the command that says why.
+pub(super) fn say_unsendable(accounts: &[AccountPlan], check: &str) {
+    let described = || {
+        let steps = accounts.iter().flat_map(|it| &it.steps);
+        steps.filter(|it| it.action() != PlanAction::Extra)
+    };
+    let reviewed = described().filter(|it| it.status_word == PENDING).count();
+    if reviewed > 0 {
+        say!("Meta still reviews {reviewed}; only what is approved can be sent.");
+    }
+    let settled = described().filter(|it| it.action() == PlanAction::Unchanged);
+    let others = settled
+        .filter(|it| it.status_word != APPROVED && it.status_word != PENDING)
+        .count();
+    if others > 0 {
+        say!("{others} cannot be sent now. Why: {check}");
+    }
+}
+
 /// How many steps of each kind there are, in one line.
-pub(super) fn summary(accounts: &[AccountPlan]) -> String {
+fn summary(accounts: &[AccountPlan]) -> String {
     let count =
         |wanted: fn(&PlanStep) -> bool| accounts.iter().flat_map(|it| &it.steps).filter(|it| wanted(it)).count();
-    let counts = [
+    counted([
         (count(|it| it.action() == PlanAction::Create), "to create"),
         (
             count(|it| it.action() == PlanAction::Edit && it.edit_time.is_none()),
@@ -113,12 +143,13 @@ pub(super) fn summary(accounts: &[AccountPlan]) -> String {
         (count(|it| it.action() == PlanAction::NotEditable), "not editable now"),
         (count(|it| it.action() == PlanAction::Unchanged), "unchanged"),
         (count(|it| it.action() == PlanAction::Extra), "extra (left alone)"),
-    ];
-    let said: Vec<_> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
+    ])
+}
+
+/// What there is of each kind, in one line.
+pub(super) fn counted<const N: usize>(counts: [(usize, &str); N]) -> String {
+    let there = counts.iter().filter(|(count, _)| *count > 0);
+    let said: Vec<_> = there.map(|(count, what)| format!("{count} {what}")).collect();
     if said.is_empty() {
         "Nothing is described, and nothing is there.".to_owned()
     } else {

@@ -239,26 +239,26 @@ async fn a_number_that_differs_from_app_to_app_is_said_with_both_places() {
         (
             "file = \"token\"",
             "file = \"store_password\"",
-            "apps.shop.phone_number_id: ",
-            "is that of apps.bank, too, with another token or app_secret",
+            "apps.bank.phone_number_id: ",
+            "is that of apps.shop, too, with another token or app_secret",
         ),
         (
             "app_secret = { file = \"app_secret\" }\n",
             "",
-            "apps.shop.phone_number_id: ",
+            "apps.bank.phone_number_id: ",
             "with another token or app_secret",
         ),
         (
             "throughput = 1000\n",
             "",
-            "apps.shop.throughput: ",
-            "is 1000 here and 80 at apps.bank, for one number; write the same at both",
+            "apps.bank.throughput: ",
+            "is 80 here and 1000 at apps.shop, for one number; write the same at both",
         ),
         (
             "account = \"shop\"\n",
             "",
-            "apps.shop.account: ",
-            "is \"shop\" here and \"bank\" at apps.bank, for one number; write the same at both",
+            "apps.bank.account: ",
+            "is \"bank\" here and \"shop\" at apps.shop, for one number; write the same at both",
         ),
     ] {
         assert_eq!(same.matches(from).count(), 1, "{from}");

@@ -308,14 +308,47 @@ async fn an_account_is_that_of_a_sender_and_a_caller_may_manage_its_templates() 
     );
 }
 
+/// The right configuration with accounts, and a second app that sends from one of them.
+fn with_bank(accounts: &str, account: &str, template: &str) -> String {
+    let bank = format!(
+        "{accounts}[apps.bank]\naccount = \"{account}\"\nphone_number_id = \"1002\"\ntoken = {{ file = \"token\" }}\n\
+         [apps.bank.policy]\ncountries = [\"BR\"]\n[apps.bank.purposes.sign_in]\n[apps.bank.template]\n\
+         name = \"verification_code\"\n{template}{WEBHOOK}"
+    );
+    with(&[(WEBHOOK, &bank)])
+}
+
 #[tokio::test]
-async fn a_template_that_two_apps_of_one_account_describe_differently_is_refused() {
-    let bank = "[apps.bank]\nphone_number_id = \"990\"\ntoken = { file = \"token\" }\naccount = \"shop\"\n\
-        [apps.bank.template]\nname = \"verification_code\"\nlanguages = [\"en_US\"]\nfooter_minutes = 3\n\
-        [apps.bank.policy]\ncountries = [\"BR\"]\n[apps.bank.purposes.sign_in]\n\n[whatsapp.webhook]";
-    let wrong = "apps.*.templates: verification_code is described differently by bank and shop, which share the account \
-        shop: ";
-    let ended = Asked::new(&with(&[(WEBHOOK, bank)])).check(&[]).await;
-    assert_eq!(ended.code, BAD);
-    assert!(ended.stderr.starts_with(wrong), "{}", ended.stderr);
+async fn two_apps_that_share_a_business_account_describe_a_template_alike() {
+    let shop = "[whatsapp.accounts.shop]\nbusiness_account_id = \"1\"\n";
+    let two_names = format!("{shop}[whatsapp.accounts.bank]\nbusiness_account_id = \"1\"\n");
+    let apart = format!("{shop}[whatsapp.accounts.bank]\nbusiness_account_id = \"2\"\n");
+    let (alike, otherwise) = (LANGUAGES, format!("{LANGUAGES}footer_minutes = 2\n"));
+    let copy = "languages = [\"en_US\"]\nbutton_texts = { copy = { en_US = \"Copy it\" } }\n";
+    for (accounts, account, template) in [
+        (shop, "shop", alike),
+        ("", "shop", &otherwise),
+        (&apart, "bank", &otherwise),
+        (shop, "shop", "languages = [\"es\"]\nfooter_minutes = 2\n"),
+    ] {
+        let ended = Asked::new(&with_bank(accounts, account, template)).check(&[]).await;
+        assert_eq!(
+            (ended.code, ended.stderr.as_str()),
+            (Some(0), ""),
+            "{accounts} {template}"
+        );
+    }
+    for (accounts, account, template) in [
+        (shop, "shop", otherwise.as_str()),
+        (&two_names, "bank", &otherwise),
+        (shop, "shop", copy),
+    ] {
+        let ended = Asked::new(&with_bank(accounts, account, template)).check(&[]).await;
+        let said = ended.stderr;
+        assert_eq!((ended.code, said.lines().count()), (BAD, 1), "{said}");
+        assert!(
+            said.contains("verification_code") && said.contains("describe it alike"),
+            "{said}"
+        );
+    }
 }

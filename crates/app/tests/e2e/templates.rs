@@ -233,7 +233,10 @@ async fn what_stands_in_the_way_is_said_with_its_exit_code() {
     assert!(!denied.stderr.contains("EAA"), "{}", denied.stderr);
     let other = desk.run(&["plan", "--app", "bank", "--json"]).await;
     let said: Value = serde_json::from_str(&other.stdout).unwrap();
-    assert_eq!((other.code, &said["error"]["reason"]), (Some(1), &json!("NOT_FOUND")));
+    assert_eq!(
+        (other.code, &said["error"]["code"]),
+        (Some(64), &json!("MISCONFIGURED"))
+    );
     let failed = desk.run(&["apply", "--json"]).await;
     let said = lines(&failed);
     assert_eq!(

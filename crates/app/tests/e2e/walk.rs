@@ -33,6 +33,8 @@ async fn a_newcomer_starts_reads_the_phone_guesses_wrong_and_is_approved_once() 
     assert!(resend.ends_with("s (send_wait)") && resend.contains(", in "), "{said}");
     assert_eq!(row("guesses "), "5 left");
     assert!(row("message 1 ").ends_with("in pt_BR"), "{said}");
+    let why = "verification_code (copy code); pt_BR is the language asked for";
+    assert_eq!(row("template "), why);
     assert!(said.contains(&format!("check {id} <code>")), "{said}");
 
     let message = dev.message_to(PERSON).await;

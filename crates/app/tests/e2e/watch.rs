@@ -131,15 +131,16 @@ async fn each_change_is_a_line_as_it_happens_and_an_approval_ends_with_0() {
         assert_eq!(clock.map(str::len), Some(8), "{line}");
     };
     clock(&said[0], "opened, lives until ", "");
-    clock(&said[3], "resend allowed from ", " on (send_wait)");
-    assert_eq!(said[1..3], ["message 1 accepted in en_US", "5 guesses left"]);
+    clock(&said[4], "resend allowed from ", " on (send_wait)");
+    let wording = "message 1 in en_US, the language asked for, with verification_code (copy code)";
+    assert_eq!(said[1..4], [wording, "message 1 accepted", "5 guesses left"]);
     let told = [
         "message 1 delivered",
         "wrong guess, 4 left",
         "message 1 read",
         "approved, code correct",
     ];
-    assert_eq!(said[4..], told);
+    assert_eq!(said[5..], told);
     assert!(!ended.stdout.contains(&code) && !ended.stdout.contains("55119"));
 }
 

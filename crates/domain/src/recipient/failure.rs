@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::delivery::{Delivery, Fault, NextStep, ThrottleScope};
+use crate::delivery::{Fault, NextStep, ThrottleScope};
 use crate::policy::Policy;
 use crate::retry::{UNCLEAR_TRIES_MAX, pair_wait};
 use crate::template::Wording;
@@ -62,18 +62,11 @@ impl Failure<'_> {
         last_useful.is_some_and(|last| at <= last).then_some(at)
     }
 
-    /// What the next try of a message is written with. Another template in the same language does not change why it is
-    /// that language.
-    pub(super) fn wording(&self, before: &Delivery) -> Wording {
-        let Some(Detour::Wording(wording)) = self.detour else {
-            return before.wording();
-        };
-        let mut wording = wording.clone();
-        if wording.language == before.language
-            && let (Some(chosen), Some(before)) = (&mut wording.template, &before.template)
-        {
-            chosen.step = before.step;
+    /// What the next try is written with, if with something else.
+    pub(super) fn wording(&self) -> Option<Wording> {
+        match self.detour {
+            Some(Detour::Wording(wording)) => Some(wording.clone()),
+            _ => None,
         }
-        wording
     }
 }

@@ -28,7 +28,7 @@ use crate::key::KeyRing;
 use crate::phone::PhoneNumber;
 use crate::policy::Policy;
 use crate::request::RememberedRequest;
-use crate::template::Wording;
+use crate::template::{LanguageStep, Wording};
 use crate::time::{DAY, Timestamp};
 use crate::verification::{CanceledBy, Verification, VerificationState};
 
@@ -240,6 +240,11 @@ impl Delivery {
             report: None,
             messages: Vec::new(),
         }
+    }
+
+    /// How its language was found; as if it had been asked for in a record of before that was kept.
+    pub(crate) fn language_step(&self) -> LanguageStep {
+        self.template.as_ref().map_or(LanguageStep::Exact, |it| it.step)
     }
 
     /// What it is written with.

@@ -261,7 +261,7 @@ impl Recipient {
                 detour: status.detour.as_ref(),
             };
             let tries = delivery.tries;
-            let wording = failure.wording(delivery);
+            let wording = failure.wording().unwrap_or_else(|| delivery.wording());
             if let Some(at) = verification.next_try(number, &failure, policy, jitter, now) {
                 // The failed message stays failed; what is tried again is a new one with the same code.
                 verification.add_delivery(wording, DeliveryState::Due { at }, tries, now);
@@ -372,10 +372,9 @@ impl Delivery {
             return;
         }
         if let Some(at) = failure.retry_at(policy, last_useful, jitter, now) {
-            Wording {
-                language: self.language,
-                template: self.template,
-            } = failure.wording(self);
+            if let Some(Wording { language, template }) = failure.wording() {
+                (self.language, self.template) = (language, template);
+            }
             self.put(DeliveryState::Due { at }, now);
         } else if matches!(failure.step, NextStep::Rejected(_)) {
             self.put(DeliveryState::Failed(failure.step.failure_reason()), now);

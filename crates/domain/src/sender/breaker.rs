@@ -65,6 +65,14 @@ impl Breaker {
         }
     }
 
+    /// What it opened for is over since `at`, as somebody else says: the next message may probe at once. What opened
+    /// it later goes on.
+    pub fn relent(&mut self, at: Timestamp, now: Timestamp) {
+        if self.open_until(now).is_some() && !self.is_old(at, now) {
+            self.state = State::Open { until: now };
+        }
+    }
+
     /// The provider takes messages: everything is well, says one that set out at `began_at`. One that set out before
     /// the breaker opened says nothing about now: webhooks overtake answers. Says whether it was open before.
     pub fn close(&mut self, began_at: Timestamp, now: Timestamp) -> bool {
@@ -185,6 +193,21 @@ mod tests {
         assert!(breaker.close(at(60), at(61)));
         assert_eq!(breaker.open(MINUTE, at(30), at(62)), None, "told later still");
         assert!(breaker.is_free(at(62)));
+    }
+
+    #[test]
+    fn somebody_who_says_that_it_is_over_lets_one_probe_through_unless_it_opened_later() {
+        let mut breaker = opened();
+        breaker.relent(at(0), at(10));
+        assert!(!breaker.is_free(at(10)), "said before it opened");
+        breaker.relent(at(5), at(10));
+        assert!(breaker.is_free(at(10)) && !breaker.is_closed());
+        breaker.begin(Duration::from_secs(5), at(10));
+        breaker.relent(at(5), at(11));
+        assert!(!breaker.is_free(at(11)), "one probe at a time");
+        assert_eq!(breaker.open(MINUTE, at(10), at(12)), Some(at(132)));
+        breaker.relent(at(5), at(13));
+        assert!(!breaker.is_free(at(13)), "the probe knows better");
     }
 
     #[test]

@@ -64,11 +64,17 @@ impl Templates {
         picks.found
     }
 
-    /// What else could carry a message that cannot go out with a template in a language: another template in the same
-    /// language, then the app's language, then English.
-    pub fn others<'a>(&'a self, template: &TemplateName, language: &Language) -> Vec<Pick<'a>> {
+    /// What else could carry a message that cannot go out with a template in a language which that step of the chain
+    /// found: another template in the same language, then what the chain has after it, as far as it follows from the
+    /// language: its kin, the app's language, English.
+    pub fn others<'a>(&'a self, template: &TemplateName, language: &Language, step: LanguageStep) -> Vec<Pick<'a>> {
         let mut picks = Picks::of(self, &Audience::default());
-        picks.add_exact(language, LanguageStep::Exact);
+        picks.add_exact(language, step);
+        match step {
+            LanguageStep::Exact | LanguageStep::Kin => picks.add_kin(language, LanguageStep::Kin),
+            LanguageStep::Country => picks.add_kin(language, LanguageStep::Country),
+            LanguageStep::Default | LanguageStep::English => {}
+        }
         picks.add_fallbacks();
         picks
             .found

@@ -191,6 +191,11 @@ impl TemplateFacts {
         found.into_iter().flatten()
     }
 
+    /// Whether the provider would send codes with it, as far as it is known.
+    pub(crate) fn is_sendable(&self) -> bool {
+        self.drifts(Duration::MAX).all(|it| it.is_clock())
+    }
+
     fn not_sendable(&self) -> Option<Drift> {
         match &self.status {
             Said::Yes((status, reason)) if !status.is_sendable() => Some(Drift::NotSendable {

@@ -27,30 +27,6 @@ pub struct Template {
     pub message_life: Duration,
 }
 
-impl Template {
-    /// Whether another description says the same wherever both exist. Their languages may differ.
-    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
-        let Self {
-            name: _,
-            languages: _,
-            security_recommendation,
-            footer_minutes,
-            button,
-            button_texts,
-            message_life,
-        } = self;
-        let texts_agree = |(language, texts): (&Language, &ButtonTexts)| {
-            let others = other.button_texts.get(language);
-            others.is_none_or(|it| it == texts)
-        };
-        *security_recommendation == other.security_recommendation
-            && *footer_minutes == other.footer_minutes
-            && *button == other.button
-            && *message_life == other.message_life
-            && button_texts.iter().all(texts_agree)
-    }
-}
-
 /// The button of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Button {

@@ -240,14 +240,16 @@ impl ApplyDelivery {
         if !app.senders.iter().any(|it| it.id == *sender) {
             return None;
         }
-        let template = app
-            .templates
-            .of_message(delivery.template.as_ref(), &delivery.language)?;
+        // The one it went out with, also when that left the configuration since: its successor is not to blame.
+        let chosen = delivery.template.as_ref().map(|it| &it.name);
+        let of_old = || app.templates.of_message(None, &delivery.language).map(|it| &it.name);
+        let template = chosen.or_else(of_old)?;
         let failure = SenderFailure {
             app: &recipient.app,
             sender,
-            template: &template.name,
+            template,
             language: &delivery.language,
+            language_step: delivery.language_step(),
             step: *step,
             report: Some(report),
             // The message set out then or later; what it says may be old news.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::{Delivery, Fault, NextStep, ProviderReport};
+use crate::delivery::{Delivery, NextStep, ProviderReport};
 use crate::event::Event;
 use crate::id::{RecipientKey, Shard};
 use crate::policy::Policy;
@@ -12,6 +12,7 @@ use crate::recipient::{AttemptResult, Delay, Detour, NotSendable, Recipient};
 use crate::reference::DeliveryReference;
 use crate::roll::below;
 use crate::sender::SenderId;
+use crate::template::LanguageStep;
 use crate::time::{Timestamp, millis};
 use crate::use_case::records::{Decision, Moment};
 use crate::use_case::senders::{Choice, Departure, SenderFailure};
@@ -226,7 +227,7 @@ impl Dispatch {
             Choice::Shut(standing) => {
                 let result = AttemptResult::Failed {
                     step: NextStep::Misconfigured(standing.fault),
-                    detour: self.rewording(&claimed, standing.fault),
+                    detour: self.rewording(&claimed),
                     report: standing.report,
                 };
                 self.record(claimed, result).await
@@ -257,11 +258,9 @@ impl Dispatch {
         }
     }
 
-    /// What else could carry a message whose template nobody can send it with.
-    fn rewording(&self, claimed: &ClaimedDelivery, fault: Fault) -> Option<Detour> {
-        if fault != Fault::Template {
-            return None;
-        }
+    /// What else could carry a message that nobody can send as it is. Senders may be shut for different reasons, so that
+    /// one of them may send it with something else whatever the others are shut for.
+    fn rewording(&self, claimed: &ClaimedDelivery) -> Option<Detour> {
         let recipient = &claimed.stored.recipient;
         let policy = self.records.rulebook.policy_of(recipient);
         let departure = self.departure(recipient, recipient.delivery(claimed.claim)?, &policy)?;
@@ -283,6 +282,7 @@ impl Dispatch {
             app,
             template: &template.name,
             language,
+            language_step: delivery.language_step(),
             policy,
             regardless: false,
         })
@@ -370,16 +370,19 @@ impl Dispatch {
                 }
             }
             Err(error) => {
+                let recipient = &claimed.stored.recipient;
+                let delivery = recipient.delivery(claimed.claim);
                 let failure = SenderFailure {
                     app: &message.app,
                     sender: &message.sender,
                     template: &message.template,
                     language: &message.language,
+                    language_step: delivery.map_or(LanguageStep::Exact, Delivery::language_step),
                     step: error.step,
                     report: error.report.as_ref(),
                     began_at,
                 };
-                let policy = self.records.rulebook.policy_of(&claimed.stored.recipient);
+                let policy = self.records.rulebook.policy_of(recipient);
                 AttemptResult::Failed {
                     detour: self.senders.failed(failure, &policy, now),
                     step: error.step,

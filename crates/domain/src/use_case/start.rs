@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::id::{AppId, Identified, Purpose, RecipientKey};
 use crate::limit::{Charge, LimitKey, RuleName};
 use crate::phone::{PhoneError, PhoneNumber};
-use crate::policy::{OnDrift, Policy};
+use crate::policy::Policy;
 use crate::ports::{ClaimedDelivery, Courier, Errand, NumberingPlan, Random, Stored};
 use crate::recipient::{Claim, Recipient, StartDecision, StartOrder, VerificationView};
 use crate::request::{RequestDigest, RequestId};
@@ -179,9 +179,9 @@ impl Start {
                 app,
                 template: &pick.template.name,
                 language: pick.language,
+                language_step: pick.step,
                 policy,
-                // Chosen in spite of the board only when there is nothing else.
-                regardless: policy.on_drift == OnDrift::Alarm,
+                regardless: false,
             })?;
         }
         let identity = &self.records.rulebook.identity;
@@ -204,6 +204,7 @@ impl Start {
     /// Refuses honestly what could not be sent in time.
     fn check_senders(&self, departure: Departure<'_>) -> Result<(), Error> {
         let now = self.records.clock.now();
+        let departure = self.senders.resigned(departure, now);
         if let Some(standing) = self.senders.standing(departure, now) {
             return Err(standing.into());
         }

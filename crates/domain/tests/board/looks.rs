@@ -45,12 +45,9 @@ async fn what_nobody_has_told_is_usable() {
     scene.look().await;
     let elsewhere = TemplateName::parse("of_nobody").expect("a name");
     let strict = policy(60, OnDrift::Refuse);
-    assert!(scene.board.is_usable(&account("a1"), &elsewhere, &english(), &strict));
-    assert!(
-        scene
-            .board
-            .is_usable(&account("z9"), &fixture::template_name(), &english(), &strict)
-    );
+    let why = |id: &str, template| scene.board.why_unusable(&account(id), template, &english(), &strict);
+    assert_eq!(why("a1", &elsewhere), None);
+    assert_eq!(why("z9", &fixture::template_name()), None);
 }
 
 #[tokio::test]
@@ -96,9 +93,10 @@ async fn a_template_that_a_whole_listing_lacks_is_missing() {
     let other = fixture::language("pt_BR");
     let usable = |language| {
         let template = fixture::template_name();
-        scene
+        let why = scene
             .board
-            .is_usable(&account("a1"), &template, language, &fixture::policy())
+            .why_unusable(&account("a1"), &template, language, &fixture::policy());
+        why.is_none()
     };
     assert!(usable(&other));
     scene.mend();
@@ -265,4 +263,18 @@ async fn an_account_that_asks_to_slow_down_is_left_alone_as_long_as_it_says() {
         .set(fixture::now().minus(Duration::from_secs(24 * 3_600)));
     scene.look().await;
     assert_eq!(scene.looks(), 1);
+}
+
+#[tokio::test]
+async fn what_is_being_deleted_counts_only_while_nothing_has_taken_its_place() {
+    let scene = Scene::new();
+    for is_first in [true, false] {
+        scene.mend();
+        scene.add_deleted("a1", is_first);
+        scene.look().await;
+        assert!(scene.is_usable(&fixture::policy()), "the deleted one first: {is_first}");
+    }
+    scene.change("a1", |it| it.status = TemplateStatus::PendingDeletion);
+    scene.look().await;
+    assert!(!scene.is_usable(&fixture::policy()));
 }

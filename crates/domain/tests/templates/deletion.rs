@@ -166,3 +166,16 @@ async fn only_a_caller_who_may_manage_templates_deletes() {
     assert!(matches!(refused, Err(TemplatesError::NotFound)));
     assert_eq!(world.catalog.calls().len(), 0);
 }
+
+#[tokio::test]
+async fn a_template_that_another_app_of_the_account_describes_goes_only_for_who_may_manage_both() {
+    let other = countersign_domain::id::AppId::parse("other").unwrap();
+    let world = World::of_two_apps(vec![template()], &other);
+    fill(&world, "a1");
+    let refused = delete(&world, &request(None)).await;
+    assert!(matches!(refused, Err(TemplatesError::NotAllowed)), "{refused:?}");
+    assert_eq!(world.catalog.calls().len(), 0);
+    let mut both = caller();
+    both.apps.insert(other);
+    assert_eq!(world.manage.delete(&both, &request(None)).await.unwrap(), 3);
+}

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 
 use countersign_domain::app::Apps;
-use countersign_domain::id::ShardCount;
+use countersign_domain::id::{AppId, ShardCount};
 use countersign_domain::sender::{AccountId, Sender};
 use countersign_domain::template::{Action, CatalogEntry, Language, PlanStep, Template, TemplateName, Templates};
 use countersign_domain::use_case::{
@@ -66,6 +66,17 @@ impl World {
         app.senders = senders.collect();
         rulebook.apps = Apps::new([(app_id(), app)]);
         Self::ruled_by(rulebook)
+    }
+
+    /// Two apps that send from one account and describe the same templates.
+    pub(crate) fn of_two_apps(templates: Vec<Template>, other: &AppId) -> Self {
+        let mut rulebook = fixture::rulebook();
+        let mut app = rulebook.apps.get(&app_id()).unwrap().clone();
+        app.templates = Templates::new(templates, None, BTreeMap::new());
+        rulebook.apps = Apps::new([(app_id(), app.clone()), (other.clone(), app)]);
+        let world = Self::ruled_by(rulebook);
+        world.catalog.hold(&account());
+        world
     }
 
     fn ruled_by(rulebook: Rulebook) -> Self {

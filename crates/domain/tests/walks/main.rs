@@ -1,5 +1,6 @@
 //! The walks of one verification through the use cases: what each decision answers, and when.
 
+mod accounts;
 mod adverse;
 mod check;
 mod detours;

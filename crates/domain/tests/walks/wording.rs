@@ -1,23 +1,28 @@
 //! What a message is written with: chosen at the start, kept with its delivery, and changed when it cannot go out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use countersign_domain::app::{App, Apps};
 use countersign_domain::delivery::{Delivery, DeliveryState, Fault, NextStep};
-use countersign_domain::id::{AppId, VerificationId};
+use countersign_domain::id::{ShardCount, VerificationId};
 use countersign_domain::policy::{OnDrift, Policy, PolicySettings};
 use countersign_domain::supported_app::{PackageName, SignatureHash, SupportedApp, SupportedApps};
 use countersign_domain::template::{
     Button, ButtonKind, LanguageStep, Platform, Template, TemplateName, TemplateNews, TemplateStatus, TemplateWord,
     Templates,
 };
-use countersign_domain::use_case::{Error, Rulebook, StartRequest};
+use countersign_domain::use_case::{Error, ReportedDelivery, Rulebook, StartRequest};
 use countersign_domain::verification::StartOutcome;
+use countersign_store_memory::feed::MemoryFeed;
+use countersign_store_memory::limits::MemoryLimits;
+use countersign_store_memory::recipients::MemoryStore;
 use countersign_testkit::fixture;
+use countersign_testkit::house::House;
 
 use crate::Walk;
-use crate::posts::to;
-use crate::senders::{in_english_only, of_account};
+use crate::posts::{failed_with, to};
+use crate::senders::in_english_only;
 
 const TEMPLATE: NextStep = NextStep::Misconfigured(Fault::Template);
 
@@ -45,17 +50,21 @@ fn with_two_templates() -> Walk {
         named("copy", &["en_US", "pt_BR", "es"], Button::CopyCode),
         named("zero", &["en_US", "pt_BR"], Button::ZeroTap(apps)),
     ];
+    Walk::ruled_by(with_templates(templates), 1)
+}
+
+/// The rules of the fixture with other templates.
+fn with_templates(templates: Vec<Template>) -> Rulebook {
     let rulebook = fixture::rulebook();
     let demo = rulebook.apps.get(&fixture::app_id()).expect("the app of the fixture");
     let demo = App {
         templates: Templates::new(templates, None, BTreeMap::new()),
         ..demo.clone()
     };
-    let rulebook = Rulebook {
+    Rulebook {
         apps: Apps::new([(fixture::app_id(), demo)]),
         ..rulebook
-    };
-    Walk::ruled_by(rulebook, 1)
+    }
 }
 
 fn from_android(n: u32) -> StartRequest {
@@ -339,7 +348,7 @@ async fn a_message_that_is_refused_for_its_template_wants_a_look_at_the_account(
 }
 
 #[tokio::test]
-async fn another_template_in_the_same_language_does_not_change_why_it_is_that_language() {
+async fn a_template_that_takes_anothers_place_leaves_why_its_language_was_chosen() {
     let walk = with_two_templates();
     walk.house.messenger.answer_next(Err(TEMPLATE));
     let request = StartRequest {
@@ -347,45 +356,37 @@ async fn another_template_in_the_same_language_does_not_change_why_it_is_that_la
         ..from_android(0)
     };
     let id = walk.start_as(request).await.expect("nothing stands in the way").view.id;
-    let delivery = walk.newest_delivery(id).await;
-    let chosen = delivery.template.expect("it was chosen");
+    assert_eq!(walk.written_with(), [pair("zero", "pt_BR"), pair("copy", "pt_BR")]);
+    let chosen = walk.newest_delivery(id).await.template;
     assert_eq!(
-        (chosen.name.as_str(), delivery.language),
-        ("copy", fixture::language("pt_BR"))
+        chosen.map(|it| it.step),
+        Some(LanguageStep::Country),
+        "nobody asked for it"
     );
-    assert_eq!(chosen.step, LanguageStep::Country);
 }
 
-#[test]
-fn two_apps_of_one_account_describe_a_template_alike_wherever_both_have_it() {
-    let demo = fixture::rulebook()
-        .apps
-        .get(&fixture::app_id())
-        .expect("an app")
-        .clone();
-    let app = |template: Template| App {
-        templates: Templates::new(vec![template], None, BTreeMap::new()),
-        ..demo.clone()
+#[tokio::test]
+async fn what_is_told_late_of_a_template_that_left_the_configuration_is_no_fault_of_its_successor() {
+    let store = Arc::new(MemoryStore::new(ShardCount::DEFAULT));
+    let limits = Arc::new(MemoryLimits::new());
+    let after_a_restart_with = |name: &str| {
+        let house = House::builder(
+            Arc::clone(&store) as _,
+            Arc::clone(&limits) as _,
+            Arc::new(MemoryFeed::new()),
+        );
+        let house = house.rulebook(with_templates(vec![named(name, &["en_US"], Button::CopyCode)]));
+        Walk { house: house.build() }
     };
-    let mistakes = |other: App| {
-        let named = ["one", "two"].map(|it| AppId::parse(it).expect("a slug"));
-        let apps = Apps::new(named.into_iter().zip([app(fixture::template()), other]));
-        apps.mistakes().into_iter().map(|it| it.problem).collect::<Vec<_>>()
+    let before = after_a_restart_with("disabled");
+    before.opened().await;
+    let walk = after_a_restart_with("successor");
+    let reported = ReportedDelivery {
+        sender: Some(fixture::sender().id),
+        ..ReportedDelivery::new(before.references().pop(), failed_with(TEMPLATE))
     };
-    let other_languages = named("otp", &["de"], Button::CopyCode);
-    assert_eq!(mistakes(app(other_languages)), Vec::<String>::new());
-    let promises_less = Template {
-        footer_minutes: Some(5),
-        ..fixture::template()
-    };
-    let said = mistakes(app(promises_less.clone()));
-    assert!(
-        said[0].starts_with("otp is described differently by one and two, which share the account a1:"),
-        "{said:?}"
-    );
-    let elsewhere = App {
-        senders: vec![of_account("a2", "2")],
-        ..app(promises_less)
-    };
-    assert_eq!(mistakes(elsewhere), Vec::<String>::new());
+    walk.hears_post(vec![reported]).await;
+    walk.house.run_errands().await;
+    assert_eq!(walk.written_with(), [pair("successor", "en_US")]);
+    walk.opened_to(1).await;
 }

@@ -57,11 +57,16 @@ impl Row {
 
     /// With the provider's words, if it said anything.
     fn reported(self, report: Option<&ProviderReport>) -> Self {
-        match report {
-            Some(report) => self
-                .with("provider_code", report.code.to_string())
-                .with("provider_title", report.title.clone()),
-            None => self,
+        let Some(ProviderReport { code, title, details }) = report else {
+            return self;
+        };
+        let row = self
+            .with("provider_code", code.to_string())
+            .with("provider_title", title.clone());
+        if details.is_empty() {
+            row
+        } else {
+            row.with("provider_details", details.clone())
         }
     }
 

@@ -882,7 +882,8 @@ pub mod template_service_client {
         /// Deletes a template in each of the app's accounts that has it, whether or not the app describes it. Messages that
         /// are on their way are still delivered. Meta locks the name of a deleted template for 30 days.
         ///
-        /// Fails with `NOT_FOUND` when no account has it.
+        /// Fails with `NOT_FOUND` when no account has it, and with `PERMISSION_DENIED` when another app of the account describes
+        /// it and the caller may not manage that app's templates.
         pub async fn delete_template(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteTemplateRequest>,
@@ -975,7 +976,8 @@ pub mod template_service_server {
         /// Deletes a template in each of the app's accounts that has it, whether or not the app describes it. Messages that
         /// are on their way are still delivered. Meta locks the name of a deleted template for 30 days.
         ///
-        /// Fails with `NOT_FOUND` when no account has it.
+        /// Fails with `NOT_FOUND` when no account has it, and with `PERMISSION_DENIED` when another app of the account describes
+        /// it and the caller may not manage that app's templates.
         async fn delete_template(
             &self,
             request: tonic::Request<super::DeleteTemplateRequest>,

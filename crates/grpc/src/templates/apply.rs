@@ -35,7 +35,7 @@ pub(super) struct Turn {
 
 /// What a caller who applies is answered: each step, and then what is left or why it ended.
 pub(crate) struct Applying {
-    /// As many as the configuration has templates and languages, and one: that is the limit.
+    /// As many as the configuration has templates and languages and the accounts others, and one: that is the limit.
     events: UnboundedReceiver<Event>,
     task: JoinHandle<()>,
     /// Whether the end was told.

@@ -7,7 +7,7 @@ use crate::delivery::{NextStep, ProviderReport};
 use crate::id::AppId;
 use crate::policy::Policy;
 use crate::sender::SenderId;
-use crate::template::{Language, TemplateName};
+use crate::template::{Language, LanguageStep, TemplateName};
 use crate::time::Timestamp;
 use crate::use_case::senders::health::Way;
 
@@ -18,6 +18,8 @@ pub(in crate::use_case) struct SenderFailure<'a> {
     pub(in crate::use_case) sender: &'a SenderId,
     pub(in crate::use_case) template: &'a TemplateName,
     pub(in crate::use_case) language: &'a Language,
+    /// How the language was found.
+    pub(in crate::use_case) language_step: LanguageStep,
     pub(in crate::use_case) step: NextStep,
     pub(in crate::use_case) report: Option<&'a ProviderReport>,
     /// When the message set out, as far as that is known.
@@ -42,6 +44,8 @@ pub(in crate::use_case) struct Departure<'a> {
     pub(in crate::use_case) app: &'a App,
     pub(in crate::use_case) template: &'a TemplateName,
     pub(in crate::use_case) language: &'a Language,
+    /// How the language was found.
+    pub(in crate::use_case) language_step: LanguageStep,
     pub(in crate::use_case) policy: &'a Policy,
     /// Whether it is tried although the template is thought to be unusable: there is nothing else, and the policy would
     /// rather try than refuse.

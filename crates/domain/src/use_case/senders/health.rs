@@ -73,16 +73,23 @@ impl Known {
         })
     }
 
+    /// What keeps a sender from being used by a way. `well_since` is when the provider last said that it takes messages
+    /// by it again.
     pub(super) fn hindrance(
         &mut self,
         sender: &Sender,
         way: impl FnOnce() -> Way,
+        well_since: impl FnOnce() -> Option<Timestamp>,
         now: Timestamp,
     ) -> Option<Hindrance> {
         // Asked for each message, and mostly there is nothing to look for.
-        if !self.templates.is_empty() {
-            let template = self.templates.get(&way());
-            if let Some(hindrance) = template.and_then(|it| it.hindrance(Fault::Template, now)) {
+        if !self.templates.is_empty()
+            && let Some(template) = self.templates.get_mut(&way())
+        {
+            if let Some(at) = well_since() {
+                template.breaker.relent(at, now);
+            }
+            if let Some(hindrance) = template.hindrance(Fault::Template, now) {
                 return Some(hindrance);
             }
         }

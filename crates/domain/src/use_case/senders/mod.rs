@@ -172,7 +172,8 @@ impl Senders {
                 retry_after: policy.fault_memory,
             }));
         }
-        known.hindrance(sender, || departure.way(&sender.id), now)
+        let well_since = || self.board.well_since(&sender.account, template, language);
+        known.hindrance(sender, || departure.way(&sender.id), well_since, now)
     }
 
     /// Asks the provider how each sender is. One that the provider does not speak of keeps the share it had.

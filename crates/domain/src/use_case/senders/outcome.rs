@@ -52,6 +52,7 @@ impl Senders {
             app,
             template: failure.template,
             language: failure.language,
+            language_step: failure.language_step,
             policy,
             regardless: false,
         };
@@ -78,6 +79,7 @@ impl Senders {
                 return None;
             }
         }
+        let departure = self.resigned(departure, now);
         let mut others = app.senders.iter().filter(|it| it.id != *failure.sender);
         let is_free = |it| self.hindrance(&mut self.known(), departure, it, now).is_none();
         if others.any(is_free) {

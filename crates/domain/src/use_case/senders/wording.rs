@@ -4,7 +4,6 @@ use crate::app::App;
 use crate::id::AppId;
 use crate::policy::{OnDrift, Policy};
 use crate::recipient::Detour;
-use crate::sender::Sender;
 use crate::template::{Audience, Pick};
 use crate::time::Timestamp;
 use crate::use_case::Senders;
@@ -30,6 +29,7 @@ impl Senders {
                     app,
                     template: &pick.template.name,
                     language: pick.language,
+                    language_step: pick.step,
                     policy,
                     regardless,
                 };
@@ -44,11 +44,19 @@ impl Senders {
 
     /// Another template or language that some sender can send in place of one that none can.
     pub(in crate::use_case) fn rewording(&self, departure: Departure<'_>, now: Timestamp) -> Option<Detour> {
-        let others = departure.app.templates.others(departure.template, departure.language);
+        let Departure {
+            app,
+            template,
+            language,
+            language_step,
+            ..
+        } = departure;
+        let others = app.templates.others(template, language, language_step);
         let can_go = |pick: &Pick<'_>| {
             let departure = Departure {
                 template: &pick.template.name,
                 language: pick.language,
+                language_step: pick.step,
                 ..departure
             };
             let mut known = self.known();
@@ -60,18 +68,11 @@ impl Senders {
     }
 
     /// The same departure, regardless of what the board thinks of its template, when nothing else could carry the
-    /// message and the policy would rather try than refuse.
-    pub(super) fn resigned<'a>(&self, departure: Departure<'a>, now: Timestamp) -> Departure<'a> {
-        let Departure {
-            app,
-            template,
-            language,
-            policy,
-            ..
-        } = departure;
-        let is_usable = |it: &Sender| self.board.is_usable(&it.account, template, language, policy);
-        let regardless = policy.on_drift == OnDrift::Alarm
-            && !app.senders.iter().any(is_usable)
+    /// message in time and the policy would rather try than refuse. What [`Senders::pick`] would do now, for a message
+    /// that was picked already.
+    pub(in crate::use_case) fn resigned<'a>(&self, departure: Departure<'a>, now: Timestamp) -> Departure<'a> {
+        let regardless = departure.policy.on_drift == OnDrift::Alarm
+            && self.standing(departure, now).is_some()
             && self.rewording(departure, now).is_none();
         Departure {
             regardless,

@@ -15,6 +15,7 @@ use crate::policy::Policy;
 use crate::ports::{CatalogError, Clock, Observer, TemplateCatalog};
 use crate::sender::{AccountId, Quality};
 use crate::template::{Drift, Language, TemplateFacts, TemplateName, TemplateNews};
+use crate::time::Timestamp;
 use crate::use_case::templates::known::Known;
 use crate::use_case::{Ports, Rulebook};
 
@@ -73,20 +74,9 @@ impl TemplateBoard {
         }
     }
 
-    /// Whether messages for codes of that policy can go out with a template in a language from senders of an account,
-    /// as far as this instance knows. Cheap: asked for each message.
-    pub fn is_usable(
-        &self,
-        account: &AccountId,
-        template: &TemplateName,
-        language: &Language,
-        policy: &Policy,
-    ) -> bool {
-        self.why_unusable(account, template, language, policy).is_none()
-    }
-
-    /// What keeps such messages from going out; the worst, when it is more than one thing. `None` also for what nobody
-    /// has told. [`Drift::report`] is what a caller is shown.
+    /// What keeps messages for codes of that policy from going out with a template in a language from senders of an
+    /// account, as far as this instance knows; the worst, when it is more than one thing. `None` also for what nobody has
+    /// told. [`Drift::report`] is what a caller is shown. Cheap: asked for each message.
     pub fn why_unusable(
         &self,
         account: &AccountId,
@@ -98,6 +88,17 @@ impl TemplateBoard {
         let facts = known.facts(account, template, language)?;
         let mut drifts = facts.drifts(policy.code_life);
         drifts.find(|it| it.is_refused_under(policy))
+    }
+
+    /// When this instance last learned that messages can go out with a template again: what failed before says nothing
+    /// about now.
+    pub(in crate::use_case) fn well_since(
+        &self,
+        account: &AccountId,
+        template: &TemplateName,
+        language: &Language,
+    ) -> Option<Timestamp> {
+        self.known().well_since(account, template, language)
     }
 
     /// Asks the provider what every account has, and compares the clocks. An account for which this process may not ask
@@ -115,14 +116,14 @@ impl TemplateBoard {
         self.known().want_look(account);
     }
 
-    /// Whether a webhook or a refused message said that something changed which only a look tells. At most ten times for each account
-    /// between two calls of [`TemplateBoard::look_around`], so that no storm of webhooks uses up the calls that the
-    /// provider allows.
+    /// Whether a webhook or a refused message said that something changed which only a look tells. At most ten times for
+    /// each account between two calls of [`TemplateBoard::look_around`], so that no storm of them uses up the calls that
+    /// the provider allows.
     pub fn look_wanted(&self) -> bool {
         self.known().is_look_wanted(self.clock.now())
     }
 
-    /// Asks the provider like [`TemplateBoard::look_around`], only for the accounts of which a webhook said so.
+    /// Asks the provider like [`TemplateBoard::look_around`], only for the accounts of which one of them said so.
     pub async fn look_again(&self) {
         let accounts = self.known().begin_extra_looks(self.clock.now());
         self.look_at(accounts).await;

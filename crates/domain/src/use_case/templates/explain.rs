@@ -114,7 +114,11 @@ fn refusal(report: &ProviderReport, about: &Circumstances) -> Explanation {
         .into();
     }
     if about.status == Some(TemplateStatus::Approved) {
-        let why = format!("Meta refuses: {report}. {EDIT_LIMIT}: apply again later");
+        let report = report.to_string();
+        let why = format!(
+            "Meta refuses: {}. {EDIT_LIMIT}: apply again later",
+            report.trim_end_matches('.')
+        );
         let retry_at = about.refused_until;
         return Explanation { why, retry_at };
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::app::Apps;
 use crate::event::HeardNews;
 use crate::sender::{AccountId, Quality};
+use crate::template::plan::is_going;
 use crate::template::{CatalogEntry, Language, Said, TemplateFacts, TemplateName, TemplateNews, TemplateWord};
 use crate::time::Timestamp;
 
@@ -47,6 +48,8 @@ struct Account {
 
 struct Entry {
     facts: TemplateFacts,
+    /// When it was last learned that messages can go out with it again.
+    well_since: Option<Timestamp>,
     quality: Quality,
     status_heard: Heard,
     category_heard: Heard,
@@ -86,6 +89,17 @@ impl Known {
     ) -> Option<&TemplateFacts> {
         let entry = self.accounts.get(account)?.templates.get(template)?.get(language)?;
         Some(&entry.facts)
+    }
+
+    /// When it was last learned that messages can go out with a template again.
+    pub(super) fn well_since(
+        &self,
+        account: &AccountId,
+        template: &TemplateName,
+        language: &Language,
+    ) -> Option<Timestamp> {
+        let entry = self.accounts.get(account)?.templates.get(template)?.get(language)?;
+        entry.well_since
     }
 
     /// What people think of each template.
@@ -153,7 +167,14 @@ impl Known {
         }
         account.seen = Some(look);
         account.rest_until = None;
-        let seen: BTreeMap<_, _> = entries.iter().map(|it| ((&it.name, &it.language), it)).collect();
+        let mut seen = BTreeMap::new();
+        for entry in entries {
+            // What is gone or going counts only while nothing else has taken its place, as in a plan.
+            let counts = seen.entry((&entry.name, &entry.language)).or_insert(entry);
+            if is_going(&counts.status) {
+                *counts = entry;
+            }
+        }
         for (name, languages) in &mut account.templates {
             for (language, entry) in languages {
                 entry.saw(seen.get(&(name, language)).copied(), look);
@@ -186,7 +207,7 @@ impl Known {
             if news.account.as_ref().is_some_and(|it| it != id) {
                 continue;
             }
-            match account.hear(news, heard) {
+            match account.hear(news, heard, now) {
                 HeardNews::Taken => outcome = HeardNews::Taken,
                 HeardNews::Old if outcome == HeardNews::NotOurs => outcome = HeardNews::Old,
                 HeardNews::Old | HeardNews::NotOurs => {}
@@ -207,7 +228,7 @@ impl Account {
         self.wants_look && self.extra_looks < EXTRA_LOOKS_MAX && self.may_be_asked(now)
     }
 
-    fn hear(&mut self, news: &TemplateNews, heard: Heard) -> HeardNews {
+    fn hear(&mut self, news: &TemplateNews, heard: Heard, now: Timestamp) -> HeardNews {
         let languages = self.templates.get_mut(&news.name);
         let Some(entry) = languages.and_then(|it| it.get_mut(&news.language)) else {
             return HeardNews::NotOurs;
@@ -229,7 +250,7 @@ impl Account {
         if !before.gives_way_to(heard) {
             return HeardNews::Old;
         }
-        entry.believe(&news.word);
+        entry.believe(&news.word, now);
         HeardNews::Taken
     }
 }
@@ -255,13 +276,18 @@ impl Heard {
 impl Entry {
     const UNKNOWN: Self = Self {
         facts: TemplateFacts::UNKNOWN,
+        well_since: None,
         quality: Quality::Unknown,
         status_heard: Heard::NEVER,
         category_heard: Heard::NEVER,
         quality_heard: Heard::NEVER,
     };
 
-    fn believe(&mut self, word: &TemplateWord) {
+    fn believe(&mut self, word: &TemplateWord, now: Timestamp) {
+        // That it is approved is news even of a template that was not known to be anything else: messages may have
+        // failed before anybody said why.
+        let is_approved = matches!(word, TemplateWord::Status { status, .. } if status.is_sendable());
+        let was_sendable = self.facts.is_sendable() && !is_approved;
         match word {
             TemplateWord::Status { status, reason } => {
                 self.facts.is_missing = false;
@@ -271,12 +297,14 @@ impl Entry {
             TemplateWord::Quality(quality) => self.quality = *quality,
             TemplateWord::Components => {}
         }
+        self.note_well(was_sendable, now);
     }
 
     /// Takes what a look saw, but for what was heard since it began.
     fn saw(&mut self, seen: Option<&CatalogEntry>, look: Look) {
         let facts = seen.map_or(TemplateFacts::MISSING, TemplateFacts::of);
         let before = std::mem::replace(&mut self.facts, facts);
+        let was_sendable = before.is_sendable();
         if self.status_heard.is_after(look) {
             self.facts.is_missing = false;
             self.facts.status = before.status;
@@ -284,8 +312,15 @@ impl Entry {
         if self.category_heard.is_after(look) {
             self.facts.category = before.category;
         }
+        self.note_well(was_sendable, look.at);
         if let Some(seen) = seen.filter(|_| !self.quality_heard.is_after(look)) {
             self.quality = seen.quality;
+        }
+    }
+
+    fn note_well(&mut self, was_sendable: bool, at: Timestamp) {
+        if !was_sendable && self.facts.is_sendable() {
+            self.well_since = Some(at);
         }
     }
 }

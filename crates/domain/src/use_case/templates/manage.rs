@@ -249,14 +249,29 @@ impl ManageTemplates {
 
     /// Deletes a template, in each account that has it. Answers with how many languages went.
     ///
+    /// A template that another app of the same account describes goes only for a caller who may manage that app's
+    /// templates, too: its codes would stop.
+    ///
     /// Repeating a call that failed half-way goes on where it ended, as long as an account is left that has it.
     pub async fn delete(&self, caller: &Caller, request: &DeleteTemplate) -> Result<usize, TemplatesError> {
         let app = self.app(caller, &request.app)?;
+        if self.is_anothers(caller, app, &request.name) {
+            return Err(TemplatesError::NotAllowed);
+        }
         let mut accounts_and_entries = Vec::new();
         for account in accounts(app) {
             accounts_and_entries.push((account, self.look(account).await?));
         }
         deletion::delete(&*self.catalog, accounts_and_entries, &described(app), request).await
+    }
+
+    fn is_anothers(&self, caller: &Caller, app: &App, name: &TemplateName) -> bool {
+        let of_app: BTreeSet<_> = accounts(app).collect();
+        let shares_account = |other: &App| accounts(other).any(|it| of_app.contains(it));
+        let mut apps = self.rulebook.apps.iter();
+        apps.any(|(id, other)| {
+            !caller.may_manage_templates(id) && other.templates.get(name).is_some() && shares_account(other)
+        })
     }
 
     fn app(&self, caller: &Caller, id: &AppId) -> Result<&App, TemplatesError> {
