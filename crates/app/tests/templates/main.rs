@@ -6,7 +6,15 @@
 #[expect(dead_code, reason = "shared by several test binaries, of which each uses a part")]
 mod common;
 
+mod business;
+mod documents;
 mod hash;
+mod interrupted;
+mod looks;
+mod manage;
+mod obstacles;
+mod programs;
+mod removal;
 mod wrong;
 
 use tempfile::TempDir;
