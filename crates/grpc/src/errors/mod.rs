@@ -14,6 +14,7 @@ use countersign_domain::delivery::{Fault, ProviderReport};
 use countersign_domain::id::CallerId;
 use countersign_domain::limit::RuleName;
 use countersign_domain::ports::StoreError;
+use countersign_domain::template::Drift;
 use countersign_domain::use_case::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, QuotaViolation, StatusExt};
@@ -55,7 +56,8 @@ impl Row {
         self
     }
 
-    /// With the provider's words, if it said anything.
+    /// With the provider's words, if it said anything. Its details may be about somebody else's message and stay behind;
+    /// what the service knows of itself is told in full.
     fn reported(self, report: Option<&ProviderReport>) -> Self {
         let Some(ProviderReport { code, title, details }) = report else {
             return self;
@@ -63,10 +65,10 @@ impl Row {
         let row = self
             .with("provider_code", code.to_string())
             .with("provider_title", title.clone());
-        if details.is_empty() {
-            row
-        } else {
+        if *code == 0 && Drift::NAMES.contains(&title.as_str()) {
             row.with("provider_details", details.clone())
+        } else {
+            row
         }
     }
 
