@@ -57,8 +57,8 @@ impl Templates {
             picks.add_kin(wanted, LanguageStep::Kin);
         }
         if let Some(language) = audience.country.and_then(|it| self.language_of(it)) {
-            picks.add_exact(&language, LanguageStep::Country);
-            picks.add_kin(&language, LanguageStep::Country);
+            picks.add_exact(language, LanguageStep::Country);
+            picks.add_kin(language, LanguageStep::Country);
         }
         picks.add_fallbacks();
         picks.found
@@ -92,8 +92,8 @@ impl Templates {
             .or_else(|| self.all.first())
     }
 
-    fn language_of(&self, country: CountryCode) -> Option<Language> {
-        let own = self.country_languages.get(&country).cloned();
+    fn language_of(&self, country: CountryCode) -> Option<&Language> {
+        let own = self.country_languages.get(&country);
         own.or_else(|| language_read_in(country))
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A guess for people of whom nothing else is known; an app's configuration may say otherwise for any country.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use crate::country::CountryCode;
 use crate::template::Language;
 
@@ -77,10 +80,15 @@ const TABLE: &[(&str, &str)] = &[
 ];
 
 /// The language most people read in a country, when there is one of Meta's that is.
-pub(super) fn language_read_in(country: CountryCode) -> Option<Language> {
-    let has = |countries: &str| countries.split(' ').any(|it| CountryCode::parse(it) == Some(country));
-    let (language, _) = TABLE.iter().find(|(_, countries)| has(countries))?;
-    Language::parse(language).ok()
+pub(super) fn language_read_in(country: CountryCode) -> Option<&'static Language> {
+    static READ_IN: LazyLock<BTreeMap<CountryCode, Language>> = LazyLock::new(|| {
+        let rows = TABLE.iter().flat_map(|(language, countries)| {
+            let countries = countries.split(' ').filter_map(CountryCode::parse);
+            countries.filter_map(|country| Some((country, Language::parse(language).ok()?)))
+        });
+        rows.collect()
+    });
+    READ_IN.get(&country)
 }
 
 #[cfg(test)]

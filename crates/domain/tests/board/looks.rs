@@ -106,8 +106,6 @@ async fn a_template_that_a_whole_listing_lacks_is_missing() {
 
 #[tokio::test]
 async fn a_clock_that_disagrees_stops_only_what_is_configured_to_be_refused() {
-    let scene = Scene::new();
-    scene.look().await;
     // Messages and the footer have ten minutes.
     for (code_life, on_drift, usable) in [
         (600, OnDrift::Refuse, true),
@@ -115,11 +113,10 @@ async fn a_clock_that_disagrees_stops_only_what_is_configured_to_be_refused() {
         (599, OnDrift::Alarm, true),
         (60, OnDrift::Alarm, true),
     ] {
-        assert_eq!(
-            scene.is_usable(&policy(code_life, on_drift)),
-            usable,
-            "{code_life} {on_drift:?}"
-        );
+        let policy = policy(code_life, on_drift);
+        let scene = Scene::ruled_by(fixture::rulebook_with(policy.clone()));
+        scene.look().await;
+        assert_eq!(scene.is_usable(&policy), usable, "{code_life} {on_drift:?}");
     }
 }
 

@@ -4,6 +4,7 @@
 //! configuration says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct TemplateBoard {
     /// Held while events are made out of what is known, so that they come in the order in which things were learned.
     /// Always taken before `known`.
     told: Mutex<Told>,
+    /// Whether nothing is known to be wrong with any template: mostly so, and asked for each message and sender.
+    is_quiet: AtomicBool,
 }
 
 /// What events have said so far.
@@ -71,6 +74,7 @@ impl TemplateBoard {
             clock: Arc::clone(&ports.clock),
             observer: Arc::clone(&ports.observer),
             told: Mutex::default(),
+            is_quiet: AtomicBool::new(true),
         }
     }
 
@@ -84,6 +88,9 @@ impl TemplateBoard {
         language: &Language,
         policy: &Policy,
     ) -> Option<Drift> {
+        if self.is_quiet.load(Ordering::Acquire) {
+            return None;
+        }
         let known = self.known();
         let facts = known.facts(account, template, language)?;
         let mut drifts = facts.drifts(policy.code_life);
@@ -200,6 +207,8 @@ impl TemplateBoard {
             let known = self.known();
             (self.faults_of(&known), told.newly_rated(&known))
         };
+        // What is wrong for any policy is wrong for the app's codes that live shortest, of which the faults speak.
+        self.is_quiet.store(faults.is_empty(), Ordering::Release);
         for event in told.newly_faulty(faults).into_iter().chain(rated) {
             self.observer.record(&event);
         }
