@@ -70,7 +70,7 @@ pub(super) fn check_templates(apps: &Apps, accounts: &BTreeMap<AccountId, Accoun
             }
             let described = earlier.templates.iter();
             let pairs = described.filter_map(|it| Some((it, app.templates.get(&it.name)?)));
-            for (first, second) in pairs.filter(|(first, second)| contradict(first, second)) {
+            for (first, second) in pairs.filter(|(first, second)| first.contradicts(second)) {
                 add_contradiction((other, first), (id, second), mistakes);
             }
         }
@@ -89,16 +89,4 @@ fn add_contradiction((other, first): (&AppId, &Template), (id, second): (&AppId,
         first.message_life.as_secs(),
     );
     mistakes.add(&format!("apps.{id}.template"), problem);
-}
-
-/// Whether one language would have to be two things.
-fn contradict(first: &Template, second: &Template) -> bool {
-    let texts = |it: &Template, language| it.button_texts.get(language).cloned().unwrap_or_default();
-    let mut shared = first.languages.iter().filter(|it| second.languages.contains(it));
-    let is_same = Template {
-        languages: first.languages.clone(),
-        button_texts: first.button_texts.clone(),
-        ..second.clone()
-    } == *first;
-    shared.any(|it| !is_same || texts(first, it) != texts(second, it))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use countersign_domain::country::CountryCode;
 use countersign_domain::id::Purpose;
 use countersign_domain::policy::Policy;
-use countersign_domain::template::{Language, Template, TemplateMistake, TemplateSettings, Templates};
+use countersign_domain::template::{Drift, Language, Template, TemplateMistake, TemplateSettings, Templates};
 use toml::Value;
 
 use crate::config::reader::{Mistakes, Section};
@@ -263,20 +263,23 @@ fn check_clocks(path: &str, template: &Template, purposes: &Purposes, mistakes: 
     let Some((purpose, policy)) = purposes.iter().min_by_key(|(_, policy)| policy.code_life) else {
         return;
     };
-    let life = policy.code_life.as_secs();
-    if let Some(minutes) = template.footer_minutes
-        && u64::from(minutes) * 60 > life
-    {
-        let problem = format!("promises {minutes} min, and a code for {purpose} lives {life} s; promise less");
-        mistakes.add(&format!("{path}.footer_minutes"), problem);
-    }
-    let message_life = template.message_life;
-    if message_life > policy.code_life {
-        let problem = format!(
-            "is {} s, and a code for {purpose} lives {life} s: it could arrive dead; make it at most as long",
-            message_life.as_secs()
-        );
-        mistakes.add(&format!("{path}.message_life"), problem);
+    let code_life = policy.code_life.as_secs();
+    for drift in template.drifts(policy.code_life) {
+        let (field, problem) = match drift {
+            Drift::Footer { minutes, .. } => (
+                "footer_minutes",
+                format!("promises {minutes} min, and a code for {purpose} lives {code_life} s; promise less"),
+            ),
+            Drift::MessageLife { life, .. } => (
+                "message_life",
+                format!(
+                    "is {life}, and a code for {purpose} lives {code_life} s: it could arrive dead; make it at most as \
+                     long"
+                ),
+            ),
+            Drift::Missing | Drift::NotSendable { .. } | Drift::Category => continue,
+        };
+        mistakes.add(&format!("{path}.{field}"), problem);
     }
 }
 

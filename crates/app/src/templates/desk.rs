@@ -7,21 +7,16 @@ use std::time::Duration;
 
 use countersign_domain::app::{Apps, Caller};
 use countersign_domain::id::CallerId;
-use countersign_domain::use_case::{ManageTemplates, Ports};
+use countersign_domain::use_case::ManageTemplates;
 use countersign_grpc::{TemplatesClient, local_templates};
-use countersign_numbering::WorldNumbering;
 use countersign_whatsapp::CloudApi;
 
-use crate::alarm::Alarm;
-use crate::background;
 use crate::cli::TemplatesArgs;
 use crate::client::connect_templates;
 use crate::client::failure::Failure;
-use crate::config::{self, Settings, StoreSettings};
+use crate::config::{self, Settings};
 use crate::environment::Environment;
-use crate::stores::Stores;
-use crate::system::{SystemClock, SystemRandom};
-use crate::telemetry::EventLog;
+use crate::system::SystemClock;
 
 /// How long a call may take: somewhat longer than the service lets it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(70);
@@ -47,7 +42,7 @@ pub(super) async fn open(args: &TemplatesArgs, environment: &Environment) -> Res
     let settings = config::load(file, environment).map_err(Failure::Misconfigured)?;
     let app = chosen_app(args.app.as_deref(), &settings.rulebook.apps, file)?;
     let given = args.app.as_ref().map(|it| format!(" --app {it}")).unwrap_or_default();
-    let client = at_meta(settings).await?;
+    let client = at_meta(settings)?;
     let again = format!(" --config {}{given}", file.display());
     Ok(Desk { client, app, again })
 }
@@ -67,33 +62,15 @@ fn chosen_app(wanted: Option<&str>, apps: &Apps, file: &Path) -> Result<String, 
 }
 
 /// The use case over the provider, for somebody who may do everything. It keeps nothing, so no store is opened.
-async fn at_meta(settings: Settings) -> Result<TemplatesClient, Failure> {
+fn at_meta(settings: Settings) -> Result<TemplatesClient, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::Unreachable(error.to_string());
     let rulebook = Arc::new(settings.rulebook);
     let provider = Arc::new(CloudApi::new(&settings.whatsapp).map_err(|error| failed(&error))?);
-    let (identity, keys) = (&rulebook.identity, &rulebook.keys);
-    let stores = Stores::open(&StoreSettings::Memory, settings.shards, identity, keys)
-        .await
-        .map_err(|error| failed(&error))?;
-    let (courier, _errands) = background::courier(&Arc::<Alarm>::default());
-    let ports = Ports {
-        recipients: stores.recipients,
-        limits: stores.limits,
-        feed: stores.feed,
-        messenger: Arc::clone(&provider) as _,
-        directory: Arc::clone(&provider) as _,
-        catalog: provider,
-        numbering: Arc::new(WorldNumbering::new()),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        observer: Arc::new(EventLog),
-        courier,
-    };
     let caller = Caller {
         id: CallerId::parse("command_line").map_err(|error| failed(&error))?,
         apps: rulebook.apps.iter().map(|(id, _)| id.clone()).collect(),
         manages_templates: true,
     };
-    let manage = Arc::new(ManageTemplates::new(&rulebook, &ports));
+    let manage = Arc::new(ManageTemplates::new(&rulebook, provider, Arc::new(SystemClock)));
     Ok(local_templates(&manage, caller))
 }

@@ -186,9 +186,9 @@ async fn a_template_that_outlives_a_purpose_or_promises_too_much_is_refused() {
     assert_eq!(
         lines,
         [
-            "apps.shop.template.footer_minutes: promises 6 min, and a code for payment lives 300 s; promise less",
             "apps.shop.template.message_life: is 301 s, and a code for payment lives 300 s: it could arrive dead; make \
              it at most as long",
+            "apps.shop.template.footer_minutes: promises 6 min, and a code for payment lives 300 s; promise less",
         ]
     );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::delivery::ProviderReport;
 use crate::policy::{MESSAGE_LIFE_RANGE, OnDrift, Policy};
-use crate::template::{CatalogEntry, Category, MessageLife, Said, TemplateStatus};
+use crate::template::{CatalogEntry, Category, MessageLife, Said, Template, TemplateStatus};
 
 /// What an operator runs to bring the provider into agreement with the configuration.
 const APPLY: &str = "run `countersign templates apply`";
@@ -163,6 +163,15 @@ impl TemplateFacts {
         is_missing: true,
         ..Self::UNKNOWN
     };
+
+    /// What a description says, whatever the provider makes of it.
+    pub(crate) fn described(template: &Template) -> Self {
+        Self {
+            message_life: Said::Yes(MessageLife::Limited(template.message_life)),
+            footer_minutes: Said::Yes(template.footer_minutes),
+            ..Self::UNKNOWN
+        }
+    }
 
     /// What an entry says.
     pub(crate) fn of(entry: &CatalogEntry) -> Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::supported_app::SupportedApps;
-use crate::template::{Language, TemplateName};
+use crate::template::{Drift, Language, TemplateFacts, TemplateName};
 
 /// One authentication template of an app, as the configuration describes it. Right as a whole: see [`Template::new`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,26 @@ pub struct Template {
     pub button_texts: BTreeMap<Language, ButtonTexts>,
     /// How long the provider tries to deliver a message, 30 s to 15 min (Meta: `message_send_ttl_seconds`).
     pub message_life: Duration,
+}
+
+impl Template {
+    /// Whether some language would have to be two things if one account had both descriptions: they have it in common
+    /// and say something else about it. The order of languages says nothing.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let mut shared = self.languages.iter().filter(|it| other.languages.contains(it));
+        let says_the_same = Self {
+            languages: self.languages.clone(),
+            button_texts: self.button_texts.clone(),
+            ..other.clone()
+        } == *self;
+        let texts = |it: &Self, language| it.button_texts.get(language).cloned().unwrap_or_default();
+        shared.any(|it| !says_the_same || texts(self, it) != texts(other, it))
+    }
+
+    /// What of the description itself is wrong for codes that live so long: its clocks, the message life first.
+    pub fn drifts(&self, code_life: Duration) -> Vec<Drift> {
+        TemplateFacts::described(self).drifts(code_life).collect()
+    }
 }
 
 /// The button of a template.

@@ -217,7 +217,11 @@ impl UseCases {
             apply_delivery: Arc::new(ApplyDelivery::new(&records, &senders, ports)),
             disown: Arc::new(Disown::new(&records, ports)),
             board,
-            manage_templates: Arc::new(ManageTemplates::new(rulebook, ports)),
+            manage_templates: Arc::new(ManageTemplates::new(
+                rulebook,
+                Arc::clone(&ports.catalog),
+                Arc::clone(&ports.clock),
+            )),
             senders,
         }
     }

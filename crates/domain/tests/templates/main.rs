@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed, and its helpers with it"
 )]
 
+mod agreement;
 mod apply;
 mod case;
 mod deletion;

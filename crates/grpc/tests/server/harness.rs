@@ -11,7 +11,7 @@ use countersign_domain::limit::{Charge, Remaining};
 use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Replaced, StoreError, Stored, Taken, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
-use countersign_domain::use_case::{ManageTemplates, Ports, UseCases};
+use countersign_domain::use_case::{ManageTemplates, UseCases};
 use countersign_grpc::{
     CallerEntry, Callers, Client, ClientToken, Config, Health, Server, TemplatesClient, connect, connect_templates,
     token_sha256, v1,
@@ -188,11 +188,8 @@ impl Site {
             entry(manager, MANAGER_TOKEN, true),
         ]);
         let shelf = Arc::new(Shelf::default());
-        let ports = Ports {
-            catalog: Arc::clone(&shelf) as _,
-            ..house.ports.clone()
-        };
-        let manage_templates = Arc::new(ManageTemplates::new(&house.rulebook, &ports));
+        let (catalog, clock) = (Arc::clone(&shelf) as _, Arc::clone(&house.clock) as _);
+        let manage_templates = Arc::new(ManageTemplates::new(&house.rulebook, catalog, clock));
         let use_cases = UseCases {
             manage_templates: Arc::clone(&manage_templates),
             ..house.use_cases.clone()

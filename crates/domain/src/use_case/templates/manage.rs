@@ -12,11 +12,11 @@ use crate::ports::{CatalogError, Clock, Preview, TemplateCatalog};
 use crate::sender::AccountId;
 use crate::template::{CatalogEntry, Drift, Language, Plan, PlanStep, Template, TemplateName, drifts, plan};
 use crate::time::Timestamp;
+use crate::use_case::Rulebook;
 use crate::use_case::templates::apply::Apply;
 use crate::use_case::templates::listing::joined;
 use crate::use_case::templates::telling::Telling;
 use crate::use_case::templates::{deletion, previews};
-use crate::use_case::{Ports, Rulebook};
 
 /// Why templates could not be managed.
 #[derive(Debug, Error)]
@@ -169,12 +169,12 @@ pub struct ManageTemplates {
 }
 
 impl ManageTemplates {
-    /// Wires the use case to its ports.
-    pub fn new(rulebook: &Arc<Rulebook>, ports: &Ports) -> Self {
+    /// Wires the use case to the two ports it needs, so that a process that only manages templates needs no other.
+    pub fn new(rulebook: &Arc<Rulebook>, catalog: Arc<dyn TemplateCatalog>, clock: Arc<dyn Clock>) -> Self {
         Self {
             rulebook: Arc::clone(rulebook),
-            catalog: Arc::clone(&ports.catalog),
-            clock: Arc::clone(&ports.clock),
+            catalog,
+            clock,
         }
     }
 
