@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::app::{App, Apps};
+use countersign_domain::guard::GuardSettings;
 use countersign_domain::id::{AppId, CallerId, Environment as EnvironmentName, Purpose, ShardCount};
 use countersign_domain::key::{Identity, KeyId, KeyRing, SecretKey};
+use countersign_domain::limit::{ChargeMode, KeyPart};
 use countersign_domain::policy::{Countries, Policy, PolicySettings};
 use countersign_domain::ports::{Clock, Random};
+use countersign_domain::rule::{RuleSettings, Rules, default_rules};
 use countersign_domain::sender::{AccountId, Sender as DomainSender, SenderId, THROUGHPUT_MAX};
 use countersign_domain::template::{Button, Language, Template, TemplateName, Templates};
 use countersign_domain::use_case::Rulebook;
@@ -22,7 +25,7 @@ use countersign_whatsapp::{Account, Config as WhatsappConfig, Secret, Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::DevArgs;
-use crate::config::{LogFormat, Settings, StoreSettings};
+use crate::config::{ChallengeKind, LogFormat, Settings, StoreSettings, default_money};
 use crate::environment::Environment;
 use crate::profile::Profile;
 use crate::serve::stop_signal;
@@ -174,6 +177,7 @@ fn settings(args: &DevArgs, secrets: &RunSecrets, provider: &Provider) -> Result
         token_sha256: vec![token_sha256(&secrets.caller_token).map_err(|error| error.to_string())?],
         apps: BTreeSet::from([app.clone()]),
         manages_templates: true,
+        operates: true,
     };
     Ok(Settings {
         grpc_address: args.grpc,
@@ -183,6 +187,7 @@ fn settings(args: &DevArgs, secrets: &RunSecrets, provider: &Provider) -> Result
         store: StoreSettings::Memory,
         shards: ShardCount::DEFAULT,
         rulebook: rulebook(app, sender_id.clone(), &provider.languages)?,
+        challenge: ChallengeKind::default(),
         callers: vec![caller],
         whatsapp: WhatsappConfig {
             base_url: format!("http://{}", provider.address),
@@ -195,8 +200,24 @@ fn settings(args: &DevArgs, secrets: &RunSecrets, provider: &Provider) -> Result
             app_secrets: vec![Secret::new(&secrets.app_secret)],
             ..WebhookConfig::default()
         },
+        record_to: None,
         warnings: Vec::new(),
     })
+}
+
+/// The default rules. Those of addresses only count and report: whoever tries this out passes none, or the one of the
+/// laptop, and a crowd would soon be more than one address may ask for.
+fn rules() -> Result<Rules, String> {
+    let mut rules = default_rules();
+    let of_addresses = |it: &&mut RuleSettings| {
+        [KeyPart::ClientIp, KeyPart::ClientNetwork]
+            .iter()
+            .any(|part| it.parts.has(*part))
+    };
+    for rule in rules.iter_mut().filter(of_addresses) {
+        rule.mode = ChargeMode::Shadow;
+    }
+    Rules::new(rules).map_err(|mistakes| format!("{mistakes:?}"))
 }
 
 /// The demo app: the default numbers, every country, the simulator's template in all its languages.
@@ -222,6 +243,14 @@ fn rulebook(app: AppId, sender: SenderId, languages: &[String]) -> Result<Rulebo
     let key = KeyId::parse("dev").map_err(|error| error.to_string())?;
     let keys = KeyRing::new(key.clone(), [(key, SecretKey::new(random_bytes()))]).map_err(|error| error.to_string())?;
     Ok(Rulebook {
+        rules: rules()?,
+        money: Some(default_money().map_err(|mistakes| mistakes.join("; "))?),
+        records_decisions: false,
+        // It tells and stops nobody: a laptop's crowd would soon be more than one block of numbers may ask for.
+        guard: Some(GuardSettings {
+            mode: ChargeMode::Shadow,
+            ..GuardSettings::default()
+        }),
         apps: Apps::new([(
             app,
             App {

@@ -12,14 +12,20 @@ mod dev;
 mod environment;
 mod http;
 mod looks;
+mod operators;
 mod profile;
+mod recorded_line;
+mod recording;
+mod replay;
 mod serve;
 mod service;
 mod stores;
 mod system;
+mod table;
 mod telemetry;
 mod templates;
 mod wake;
+mod watchman;
 
 use std::process::ExitCode;
 
@@ -53,6 +59,12 @@ fn main() -> ExitCode {
             Command::Get(args) => client::get(args, &environment).await,
             Command::Cancel(args) => client::cancel(args, &environment).await,
             Command::Watch(args) => client::watch(args, &environment).await,
+            Command::Explain(args) => operators::explain(args, &environment).await,
+            Command::Blocks(args) => operators::blocks(&args, &environment).await,
+            Command::Hold(args) => operators::hold(args, &environment).await,
+            Command::Release(args) => operators::release(args, &environment).await,
+            Command::Erase(args) => operators::erase(args, &environment).await,
+            Command::Replay(args) => replay::run(&args, &environment),
             Command::Templates(command) => templates::run(&command, &environment).await,
         }
     })

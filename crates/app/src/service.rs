@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_challenge::{CallersWord, ProofOfWork};
 use countersign_domain::id::ShardCount;
+use countersign_domain::ports::Observer;
 use countersign_domain::use_case::{Ports, UseCases};
 use countersign_grpc::{Callers, Config as GrpcConfig, Server};
 use countersign_monitor::{Metrics, Readiness, Scrape};
@@ -18,12 +20,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::alarm::Alarm;
 use crate::background::{self, Errands};
-use crate::config::Settings;
+use crate::config::{ChallengeKind, Settings};
 use crate::looks;
+use crate::recording::DecisionRecorder;
 use crate::stores::{STORE, StoreWatch, Stores};
 use crate::system::{SystemClock, SystemRandom};
 use crate::telemetry::{EventLog, Observers};
 use crate::wake;
+use crate::watchman;
 
 /// The condition that says the process takes calls.
 const SERVING: &str = "serving";
@@ -60,6 +64,7 @@ pub(crate) struct Service {
     errands: Errands,
     alarm: Arc<Alarm>,
     store_watch: Option<StoreWatch>,
+    recorder: Option<Arc<DecisionRecorder>>,
     shards: ShardCount,
     grace: Duration,
 }
@@ -75,9 +80,19 @@ impl Service {
         let (courier, errands) = background::courier(&alarm);
         let metrics = Arc::new(Metrics::new(&rulebook.apps));
         let provider = Arc::new(CloudApi::new(&settings.whatsapp).map_err(|error| misconfigured(&error))?);
+        let recorder = settings.record_to.as_ref().map(DecisionRecorder::open).transpose();
+        let recorder = recorder.map_err(StartError::Misconfigured)?.map(Arc::new);
+        let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::new(EventLog), Arc::clone(&metrics) as _];
+        observers.extend(recorder.iter().map(|it| Arc::clone(it) as _));
         let ports = Ports {
             recipients: stores.recipients,
             limits: stores.limits,
+            tallies: stores.tallies,
+            guard: stores.guard,
+            challenges: match settings.challenge {
+                ChallengeKind::ProofOfWork => Arc::new(ProofOfWork::new(&rulebook.identity)),
+                ChallengeKind::Caller => Arc::new(CallersWord),
+            },
             feed: stores.feed,
             messenger: Arc::clone(&provider) as _,
             directory: Arc::clone(&provider) as _,
@@ -85,7 +100,7 @@ impl Service {
             numbering: Arc::new(WorldNumbering::new()),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            observer: Arc::new(Observers(vec![Arc::new(EventLog), Arc::clone(&metrics) as _])),
+            observer: Arc::new(Observers(observers)),
             courier,
         };
         let use_cases = UseCases::new(&rulebook, &ports);
@@ -126,6 +141,7 @@ impl Service {
             errands,
             alarm,
             store_watch: stores.watched,
+            recorder,
             shards: settings.shards,
             grace: settings.shutdown_grace,
         })
@@ -153,6 +169,7 @@ impl Service {
             errands,
             alarm,
             store_watch,
+            recorder,
             shards,
             grace,
         } = self;
@@ -166,6 +183,8 @@ impl Service {
         work.spawn(wake::wake_recipients(dispatch, shards, alarm, back.clone()));
         work.spawn(looks::look_at_senders(Arc::clone(&use_cases.senders), back.clone()));
         work.spawn(looks::look_at_templates(Arc::clone(&use_cases.board), back.clone()));
+        let (end_of_watch, watchman) = (CancellationToken::new(), TaskTracker::new());
+        watchman.spawn(watchman::keep_watch(Arc::clone(&use_cases.guard), end_of_watch.clone()));
         match store_watch {
             Some(watch) => {
                 work.spawn(watch.run(readiness.clone(), back.clone()));
@@ -184,6 +203,12 @@ impl Service {
         // Only now: a call that was still running may have handed a message over.
         back.cancel();
         wait_for(&work, grace, "sends").await;
+        // And the guard hears the last of them.
+        end_of_watch.cancel();
+        wait_for(&watchman, grace, "what the guard heard").await;
+        if let Some(recorder) = recorder {
+            recorder.finish();
+        }
         tracing::info!("stopped");
     }
 }

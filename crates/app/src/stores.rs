@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use countersign_domain::id::ShardCount;
 use countersign_domain::key::{Identity, KeyRing};
-use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore};
+use countersign_domain::ports::{ChangeFeed, GuardStore, LimitStore, RecipientStore, TallyStore};
 use countersign_monitor::Readiness;
 use countersign_store_memory::feed::MemoryFeed;
+use countersign_store_memory::guard::MemoryGuard;
 use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_memory::recipients::MemoryStore;
+use countersign_store_memory::tallies::MemoryTallies;
 use countersign_store_redis::Redis;
 use countersign_store_redis::check::CheckError;
 use countersign_store_redis::server::Notice;
@@ -33,6 +35,8 @@ const CAUSES_MAX: usize = 8;
 pub(crate) struct Stores {
     pub(crate) recipients: Arc<dyn RecipientStore>,
     pub(crate) limits: Arc<dyn LimitStore>,
+    pub(crate) tallies: Arc<dyn TallyStore>,
+    pub(crate) guard: Arc<dyn GuardStore>,
     pub(crate) feed: Arc<dyn ChangeFeed>,
     /// Something that can be away, and has to be looked after.
     pub(crate) watched: Option<StoreWatch>,
@@ -63,6 +67,8 @@ impl Stores {
         Self {
             recipients: Arc::new(MemoryStore::new(shards)),
             limits: Arc::new(MemoryLimits::new()),
+            tallies: Arc::new(MemoryTallies::new()),
+            guard: Arc::new(MemoryGuard::new()),
             feed: Arc::new(MemoryFeed::new()),
             watched: None,
         }
@@ -72,6 +78,8 @@ impl Stores {
         Self {
             recipients: Arc::new(watch.redis.recipients()),
             limits: Arc::new(watch.redis.limits()),
+            tallies: Arc::new(watch.redis.tallies()),
+            guard: Arc::new(watch.redis.guard()),
             feed: watch.redis.feed(),
             watched: Some(watch),
         }

@@ -101,12 +101,19 @@ pub struct Caller {
     pub apps: BTreeSet<AppId>,
     /// Whether it may plan and change the templates of those apps.
     pub manages_templates: bool,
+    /// Whether it may explain starts, lift blocks, and hold, release and erase recipients of those apps.
+    pub operates: bool,
 }
 
 impl Caller {
     /// Whether the caller may speak for `app`.
     pub fn may_use(&self, app: &AppId) -> bool {
         self.apps.contains(app)
+    }
+
+    /// Whether the caller may operate `app`.
+    pub fn may_operate(&self, app: &AppId) -> bool {
+        self.operates && self.may_use(app)
     }
 
     /// Whether the caller may manage the templates of `app`.

@@ -15,6 +15,11 @@ impl CountryCode {
             .all(u8::is_ascii_alphabetic)
             .then(|| Self(bytes.map(|byte| byte.to_ascii_uppercase())))
     }
+
+    /// The two letters.
+    pub const fn to_bytes(self) -> [u8; 2] {
+        self.0
+    }
 }
 
 impl fmt::Display for CountryCode {

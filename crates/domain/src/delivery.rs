@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::key::{Identity, truncated};
+use crate::recipient::{Charged, Conversion, MessagePrice};
 use crate::template::{ChosenTemplate, Language};
 use crate::time::Timestamp;
 
@@ -39,6 +40,16 @@ pub struct Delivery {
     pub report: Option<ProviderReport>,
     /// The messages this delivery is known to have become: one, or two when an uncertain attempt was repeated.
     pub messages: Vec<MessageTag>,
+    /// What was charged for it and is not settled yet.
+    pub charges: Vec<Charged>,
+    /// When that was taken: before `created_at` when the delivery took the place of one that failed.
+    pub charged_at: Timestamp,
+    /// What it costs, as far as that is known.
+    pub price: Option<MessagePrice>,
+    /// Whether it was finished, as the guard counts it.
+    pub conversion: Conversion,
+    /// While that is awaited: when it counts as missed. Moves on until the provider has the message.
+    pub matures_at: Option<Timestamp>,
 }
 
 /// How far a message got.

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use crate::country::CountryCode;
 use crate::delivery::{DeliveryNumber, DeliveryState, Fault, ProviderReport};
+use crate::guard::{Alarm, Rung};
 use crate::id::{AppId, CallerId, Identified, Purpose, RecipientKey};
-use crate::limit::RuleName;
+use crate::limit::{KeyParts, RuleName};
+use crate::money::Amount;
+use crate::ports::ChallengeRefusal;
 use crate::reference::ReferenceError;
 use crate::sender::{AccountId, Quality, SenderId};
 use crate::template::{Drift, Language, TemplateName};
 use crate::time::Timestamp;
-use crate::use_case::TemplateFault;
+use crate::use_case::{RecordedEvent, TemplateFault};
 use crate::verification::{CheckOutcome, EndReason, StartOutcome, VerificationState};
 
 /// Something that happened. New facts are new variants.
@@ -34,6 +38,8 @@ pub enum Event {
         purpose: Purpose,
         /// The rule.
         rule: RuleName,
+        /// What it tells apart.
+        parts: KeyParts,
         /// How long until it may be asked again, if ever.
         retry_after: Option<Duration>,
     },
@@ -197,6 +203,131 @@ pub enum Event {
         /// Why.
         why: IgnoredReport,
     },
+    /// A shadow rule or budget would have refused a start or a check.
+    Shadowed {
+        /// For which app.
+        app: AppId,
+        /// For which purpose.
+        purpose: Purpose,
+        /// The rule.
+        rule: RuleName,
+        /// What it tells apart.
+        parts: KeyParts,
+    },
+    /// A guard that only tells would have refused a start, or asked for a challenge.
+    GuardShadowed {
+        /// For which app.
+        app: AppId,
+        /// The kind of area.
+        area: &'static str,
+        /// The rung in force.
+        rung: Rung,
+    },
+    /// A start was refused until a challenge is met.
+    ChallengeAsked {
+        /// For which app.
+        app: AppId,
+        /// Why the answer that was given, if any, does not count.
+        refusal: ChallengeRefusal,
+    },
+    /// A bucket raised an alarm: it is challenged or stopped from now on.
+    GuardAlarmed {
+        /// The app; `None` for the whole service.
+        app: Option<AppId>,
+        /// The kind of area.
+        area: &'static str,
+        /// The country, when the area is one.
+        country: Option<CountryCode>,
+        /// Why.
+        alarm: Alarm,
+        /// How hard it is stopped.
+        rung: Rung,
+        /// The score, in thousandths.
+        score: i64,
+    },
+    /// What the guard heard could not be counted yet; it is tried again.
+    GuardUnheard,
+    /// A message was reserved for on a budget: so much of its window is spent by now, reservations included.
+    BudgetCharged {
+        /// For which app.
+        app: AppId,
+        /// The country of the phone.
+        country: Option<CountryCode>,
+        /// The budget.
+        rule: RuleName,
+        /// What it tells apart.
+        parts: KeyParts,
+        /// How much is spent or reserved.
+        spent: Amount,
+        /// How much there is.
+        amount: Amount,
+    },
+    /// A budget is used beyond its soft limit. Said once for each window by each instance.
+    BudgetNear {
+        /// The budget.
+        rule: RuleName,
+        /// What it tells apart.
+        parts: KeyParts,
+        /// How much is spent or reserved.
+        spent: Amount,
+        /// How much there is.
+        amount: Amount,
+    },
+    /// Money was reserved for a message.
+    Reserved {
+        /// For which app.
+        app: AppId,
+        /// The country of the phone.
+        country: Option<CountryCode>,
+        /// How much.
+        amount: Amount,
+    },
+    /// What a message costs is known: the reservation is settled.
+    Settled {
+        /// For which app.
+        app: AppId,
+        /// How much was reserved.
+        reserved: Amount,
+        /// How much it costs; nothing when it failed.
+        actual: Amount,
+    },
+    /// An operator held a recipient.
+    RecipientHeld {
+        /// Who asked.
+        caller: CallerId,
+        /// The recipient.
+        recipient: RecipientKey,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// An operator released a recipient.
+    RecipientReleased {
+        /// Who asked.
+        caller: CallerId,
+        /// The recipient.
+        recipient: RecipientKey,
+    },
+    /// An operator had everything erased that is known about a phone.
+    PhoneErased {
+        /// Who asked.
+        caller: CallerId,
+        /// How many records there were.
+        records: usize,
+        /// How many limits and memories were cleared with them.
+        traces: usize,
+    },
+    /// An operator lifted a block.
+    Unblocked {
+        /// Who asked.
+        caller: CallerId,
+        /// The app; `None` for the whole service.
+        app: Option<AppId>,
+        /// The kind of area.
+        area: &'static str,
+    },
+    /// A start that wanted a message sent was decided. Told only where decisions are recorded
+    /// ([`crate::use_case::Rulebook::records_decisions`]).
+    Decided(Box<RecordedEvent>),
     /// A charge could not be given back. It comes back by itself with time.
     GiveBackLost {
         /// The rule that was charged.

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use countersign_domain::client::Client;
 use countersign_domain::id::{RecipientKey, Shard, ShardCount};
-use countersign_domain::limit::{Charge, LimitKey, RuleName};
-use countersign_domain::ports::{Clock, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::limit::{Charge, ChargeMode, KeyPart, KeyParts, LimitKey, RuleName, peek};
+use countersign_domain::ports::{Clock, Erased, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::request::RequestId;
 use countersign_domain::template::Platform;
@@ -58,6 +59,10 @@ impl RecipientStore for SlowStore {
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.store.backlog(now).await
     }
+
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        self.store.erase(key, seen).await
+    }
 }
 
 async fn race(starts: usize, with_request_ids: bool, turns_per_write: usize) -> (Vec<StartOutcome>, u64) {
@@ -79,6 +84,7 @@ async fn race(starts: usize, with_request_ids: bool, turns_per_write: usize) -> 
             package: None,
             context: BTreeMap::new(),
             accept_identity_change: false,
+            client: Client::default(),
             request_id: if with_request_ids {
                 RequestId::parse(&format!("r{number}")).unwrap()
             } else {
@@ -102,9 +108,12 @@ async fn race(starts: usize, with_request_ids: bool, turns_per_write: usize) -> 
             fixture::phone().expose().as_bytes(),
         ),
         quota: fixture::policy().unanswered_quota(),
-        amount: std::num::NonZeroU32::MIN,
+        amount: std::num::NonZeroU64::MIN,
+        parts: KeyParts::of(&[KeyPart::Phone]),
+        mode: ChargeMode::Refuse,
     };
-    let left = limits.peek(&[charge], house.clock.now()).await.unwrap()[0].left;
+    let held = limits.peek(&[charge]).await.unwrap()[0];
+    let left = peek(held, charge.quota, house.clock.now()).left;
     house.run_errands().await;
     assert_eq!(
         house.messenger.sent().len(),

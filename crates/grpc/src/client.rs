@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use tower::util::BoxCloneService;
 
 use crate::identity::{TokenError, is_token};
+use crate::v1::admin_service_client::AdminServiceClient;
 use crate::v1::template_service_client::TemplateServiceClient;
 use crate::v1::verification_service_client::VerificationServiceClient;
 
@@ -28,6 +29,9 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client of the verification service.
 pub type Client = VerificationServiceClient<InterceptedService<Channel, Credentials>>;
+
+/// A client of the admin service.
+pub type AdminClient = AdminServiceClient<InterceptedService<Channel, Credentials>>;
 
 /// A client of the template service, wherever that is.
 pub type TemplatesClient = TemplateServiceClient<BoxCloneService<hyper::Request<Body>, hyper::Response<Body>, Status>>;
@@ -95,6 +99,19 @@ impl Interceptor for Credentials {
 pub async fn connect(endpoint: &str, token: Option<ClientToken>, timeout: Duration) -> Result<Client, ConnectError> {
     let channel = channel(endpoint).await?;
     Ok(VerificationServiceClient::with_interceptor(
+        channel,
+        Credentials { token, timeout },
+    ))
+}
+
+/// Like [`connect`], for the admin service.
+pub async fn connect_admin(
+    endpoint: &str,
+    token: Option<ClientToken>,
+    timeout: Duration,
+) -> Result<AdminClient, ConnectError> {
+    let channel = channel(endpoint).await?;
+    Ok(AdminServiceClient::with_interceptor(
         channel,
         Credentials { token, timeout },
     ))

@@ -31,6 +31,8 @@ pub struct CallerEntry {
     pub apps: BTreeSet<AppId>,
     /// Whether it may plan and change the templates of those apps.
     pub manages_templates: bool,
+    /// Whether it may explain starts, lift blocks, and hold, release and erase recipients of those apps.
+    pub operates: bool,
 }
 
 impl fmt::Debug for CallerEntry {
@@ -102,6 +104,7 @@ impl Callers {
                 token_sha256,
                 apps,
                 manages_templates,
+                operates,
             } = entry;
             let mut problems = Vec::new();
             if known.callers.iter().any(|it| it.id == id) {
@@ -125,6 +128,7 @@ impl Callers {
                 id,
                 apps,
                 manages_templates,
+                operates,
             }));
             mistakes.extend(problems.into_iter().map(|problem| Mistake {
                 field: "callers",
@@ -136,6 +140,11 @@ impl Callers {
         } else {
             Err(mistakes)
         }
+    }
+
+    /// The caller of that name.
+    pub(crate) fn named(&self, id: &CallerId) -> Option<Arc<Caller>> {
+        self.0.callers.iter().find(|it| it.id == *id).cloned()
     }
 
     /// Who shows this token. Compares the digest with every known one, whatever the others said.
@@ -198,6 +207,7 @@ mod tests {
             token_sha256: tokens.iter().map(|it| token_sha256(it).unwrap()).collect(),
             apps: BTreeSet::from([AppId::parse("shop").unwrap()]),
             manages_templates: false,
+            operates: false,
         }
     }
 
@@ -248,7 +258,6 @@ mod tests {
     fn every_mistake_of_the_callers_is_reported_at_once() {
         let nobody = CallerEntry {
             apps: BTreeSet::new(),
-            manages_templates: false,
             ..entry("idle", &[])
         };
         let mistakes = Callers::new([entry("one", &[ONE]), entry("one", &[ONE]), nobody]).unwrap_err();

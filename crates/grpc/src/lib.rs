@@ -6,15 +6,17 @@
 //!
 //! - [`Config`] is every limit of the server; [`Callers`] is who may call.
 //! - `errors` is the one table from a failure to what callers see, and [`reason`] holds its stable names.
-//! - [`connect`] and [`connect_templates`] are clients for the command line and for tests, [`local_templates`] one that
-//!   needs no server; [`v1`] are the generated types.
+//! - [`connect`], [`connect_templates`] and [`connect_admin`] are clients for the command line and for tests,
+//!   [`local_templates`] one that needs no server; [`v1`] are the generated types.
 //!
 //! # Adding a method
 //!
 //! Write it in `proto/`, run `cargo xtask codegen`, add its requests and answers to `convert`, its fields' paths to
-//! `service::Method`, and a handler of three lines to `service` (or to `templates`, which has methods of its own). Authentication, deadline, in-flight limit and error
-//! details need nothing: no handler can forget them.
+//! `call::Method`, and a handler of three lines to `service` or `admin` (or to `templates`, which has methods of its own).
+//! Authentication, deadline, in-flight limit and error details need nothing: no handler can forget them.
 
+mod admin;
+mod call;
 mod client;
 mod config;
 mod connection;
@@ -33,7 +35,10 @@ mod templates;
 mod unbroken;
 mod watch;
 
-pub use client::{Client, ClientToken, ConnectError, Credentials, TemplatesClient, connect, connect_templates};
+pub use client::{
+    AdminClient, Client, ClientToken, ConnectError, Credentials, TemplatesClient, connect, connect_admin,
+    connect_templates,
+};
 pub use config::Config;
 pub use convert::moment;
 pub use generated::{FILE_DESCRIPTOR_SET, v1};

@@ -15,10 +15,19 @@ pub const METHOD_UNKNOWN: &str = "METHOD_UNKNOWN";
 pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// `NOT_FOUND`: there is no such app or verification, or the caller may not know of it.
 pub const NOT_FOUND: &str = "NOT_FOUND";
-/// `RESOURCE_EXHAUSTED`: a limit or a budget is reached; `QuotaFailure` and the metadata `rule` name it.
+/// `RESOURCE_EXHAUSTED`: a limit or a budget is reached; `QuotaFailure` and the metadata `rule` name it, the metadata
+/// `key` says what it tells apart.
 pub const LIMIT_REACHED: &str = "LIMIT_REACHED";
 /// `PERMISSION_DENIED`: the app does not send to the number's country (metadata `country`, when it has one).
 pub const COUNTRY_NOT_ALLOWED: &str = "COUNTRY_NOT_ALLOWED";
+/// `PERMISSION_DENIED`: the guard has stopped the number's block or country (metadata `area`, `alarm`); `RetryInfo` when it
+/// lets go by itself.
+pub const BLOCKED_BY_GUARD: &str = "BLOCKED_BY_GUARD";
+/// `FAILED_PRECONDITION`: the guard wants a challenge to be met first (metadata `area`, `refusal`, and `challenge` with
+/// `challenge_expire_time` unless the caller challenges by its own means).
+pub const CHALLENGE_REQUIRED: &str = "CHALLENGE_REQUIRED";
+/// `PERMISSION_DENIED`: the caller may use the app and not operate it.
+pub const MAY_NOT_OPERATE: &str = "MAY_NOT_OPERATE";
 /// `FAILED_PRECONDITION`: the app has no template in a language that would do.
 pub const TEMPLATE_MISSING: &str = "TEMPLATE_MISSING";
 /// `FAILED_PRECONDITION`: the provider refuses the app's template; an operator has to act.

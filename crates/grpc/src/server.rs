@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tonic::service::Routes;
 
+use crate::admin::{self, Administration};
 use crate::config::Config;
 use crate::connection::{self, Guests, Host};
 use crate::front::Front;
@@ -52,7 +53,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Builds the verification and the template service, health and reflection.
+    /// Builds the verification, the template and the admin service, health and reflection.
     ///
     /// Fails when the configuration is wrong. Nothing is bound and nothing runs yet.
     pub async fn new(
@@ -75,6 +76,7 @@ impl Server {
             watches,
         });
         let templates = Templates::new(&use_cases.manage_templates, &in_flight);
+        let administration = Administration::new(use_cases, &callers, &in_flight);
         let bytes_max = config.message_bytes_max;
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -89,6 +91,7 @@ impl Server {
                 .max_encoding_message_size(bytes_max),
         )
         .add_service(templates::server(templates, bytes_max))
+        .add_service(admin::server(administration, bytes_max))
         .add_service(health_service.max_decoding_message_size(bytes_max))
         // What reflection answers comes from the build and not from a caller: it needs no limit.
         .add_service(v1.max_decoding_message_size(bytes_max))

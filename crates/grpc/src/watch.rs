@@ -17,11 +17,11 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Status};
 
+use crate::call::Call;
 use crate::connection::Leaving;
 use crate::convert;
 use crate::deadline::Patience;
 use crate::errors;
-use crate::service::Call;
 use crate::v1;
 
 /// How long nothing is heard before a watch looks for itself: hints may be lost, and time changes things without one.

@@ -3,10 +3,14 @@
 //! Kept out: parsing what people type. The domain's `PhoneNumber` is strict E.164 before this crate sees it (A18), and
 //! which countries an app sends to is the policy's business.
 
+mod spelling;
+
 use countersign_domain::country::CountryCode;
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::ports::{NumberFacts, NumberKind, NumberingPlan};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};
+
+use crate::spelling::Spellings;
 
 // No number may reach a log (R34), and the library traces each one.
 const _: () = assert!(
@@ -67,33 +71,15 @@ impl NumberingPlan for WorldNumbering {
     /// Brazil's mobile lines got a ninth digit in front, and WhatsApp knows the older ones without it. In Mexico and
     /// Argentina a digit between country code and area (1, and 9) comes and goes.
     fn aliases(&self, phone: &PhoneNumber) -> Vec<PhoneNumber> {
-        let digits = phone.expose().trim_start_matches('+');
-        let other = match digits.split_at_checked(2) {
-            Some(("55", rest)) => ninth_digit(rest).map(|rest| format!("+55{rest}")),
-            Some(("52", rest)) => prefixed(rest, "1", 10).map(|rest| format!("+52{rest}")),
-            Some(("54", rest)) => prefixed(rest, "9", 10).map(|rest| format!("+54{rest}")),
-            _ => None,
+        let Some(Spellings { canonical, other }) = Spellings::of(phone) else {
+            return Vec::new();
         };
-        other.and_then(|it| PhoneNumber::parse(&it).ok()).into_iter().collect()
+        vec![if canonical == *phone { other } else { canonical }]
     }
-}
 
-/// Two digits of area and eight or nine of line: with the 9 when it has none, and without it when it has.
-fn ninth_digit(rest: &str) -> Option<String> {
-    let (area, line) = rest.split_at_checked(2)?;
-    match (line.len(), line.strip_prefix('9')) {
-        (8, _) => Some(format!("{area}9{line}")),
-        (9, Some(short)) => Some(format!("{area}{short}")),
-        _ => None,
-    }
-}
-
-/// A national number of `length` digits: with the prefix when it has none, and without it when it has.
-fn prefixed(rest: &str, prefix: &str, length: usize) -> Option<String> {
-    match rest.strip_prefix(prefix) {
-        Some(short) if short.len() == length => Some(short.to_owned()),
-        _ if rest.len() == length => Some(format!("{prefix}{rest}")),
-        _ => None,
+    /// Brazil with the ninth digit, Mexico without the 1, Argentina with the 9; every other number as it is.
+    fn canonical(&self, phone: &PhoneNumber) -> PhoneNumber {
+        Spellings::of(phone).map_or_else(|| phone.clone(), |it| it.canonical)
     }
 }
 

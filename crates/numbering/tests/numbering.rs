@@ -191,3 +191,82 @@ fn a_line_that_whatsapp_may_know_by_another_spelling_has_that_alias_and_back() {
         assert!(plan.aliases(&phone(none)).is_empty(), "{none}");
     }
 }
+
+#[test]
+fn a_line_is_counted_under_the_spelling_of_today_whichever_it_is_given_in() {
+    let plan = WorldNumbering::new();
+    let phone = |text: &str| PhoneNumber::parse(text).unwrap();
+    for (canonical, other) in [
+        ("+5511987654321", "+551187654321"),
+        ("+5531960001234", "+553160001234"),
+        ("+5511971234567", "+551171234567"),
+        ("+525512345678", "+5215512345678"),
+        ("+5491123456789", "+541123456789"),
+        ("+5492966123456", "+542966123456"),
+    ] {
+        assert!(plan.canonical(&phone(other)) == phone(canonical), "{other}");
+        assert!(plan.canonical(&phone(canonical)) == phone(canonical), "{canonical}");
+    }
+    for own in [
+        "+14155552671",
+        "+4930901820",
+        "+551133334444",
+        "+5511933334444",
+        "+55119876543",
+    ] {
+        assert!(plan.canonical(&phone(own)) == phone(own), "{own}");
+    }
+}
+
+/// 3333-4444 is somebody's fixed line and 93333-4444 somebody else's mobile: whoever counts them as one lets one
+/// approve for the other.
+#[test]
+fn a_fixed_line_of_brazil_is_no_other_spelling_of_a_mobile_one() {
+    let plan = WorldNumbering::new();
+    for first in '2'..='5' {
+        let fixed = PhoneNumber::parse(&format!("+5511{first}3334444")).unwrap();
+        let mobile = PhoneNumber::parse(&format!("+55119{first}3334444")).unwrap();
+        assert_eq!(plan.lookup(&fixed).kind, Fixed);
+        assert_eq!(plan.lookup(&mobile).kind, Mobile);
+        assert!(plan.aliases(&fixed).is_empty() && plan.aliases(&mobile).is_empty());
+        assert!(plan.canonical(&fixed) != plan.canonical(&mobile));
+    }
+}
+
+#[test]
+fn no_other_spelling_of_a_brazilian_line_is_a_fixed_one() {
+    let plan = WorldNumbering::new();
+    let mut pairs = 0;
+    for area in 11..=99 {
+        for first in 10..=99 {
+            let short = PhoneNumber::parse(&format!("+55{area}{first}123456")).unwrap();
+            for alias in plan.aliases(&short) {
+                pairs += 1;
+                assert_ne!(plan.lookup(&short).kind, Fixed, "+55{area}{first}123456");
+                assert_ne!(plan.lookup(&alias).kind, Fixed, "+55{area}9{first}123456");
+            }
+        }
+    }
+    assert!(pairs > 3_000, "{pairs}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_spelling_of_a_line_has_one_canonical_form_which_is_one_of_them(
+        digits in "(5[245]|5[245][19]|1|49|39)[0-9]{7,11}",
+    ) {
+        let plan = WorldNumbering::new();
+        let phone = PhoneNumber::parse(&format!("+{digits}")).unwrap();
+        let canonical = plan.canonical(&phone);
+        prop_assert!(plan.canonical(&canonical) == canonical);
+        let aliases = plan.aliases(&phone);
+        prop_assert!(canonical == phone || aliases.contains(&canonical));
+        for alias in &aliases {
+            prop_assert!(*alias != phone);
+            prop_assert!(plan.canonical(alias) == canonical);
+            prop_assert!(plan.aliases(alias) == vec![phone.clone()]);
+        }
+    }
+}

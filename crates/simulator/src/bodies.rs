@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::config::PhoneNumber;
 use crate::errors::ErrorCode;
 use crate::phone::{Message, Status, StatusChange};
+use crate::pricing::Pricing;
 use crate::wire::{escaped, wamid};
 
 /// One status of a message as `statuses` lists it (Meta: messages webhook, statuses).
@@ -17,6 +18,8 @@ pub(crate) struct StatusEntry<'a> {
     pub(crate) names_recipient: bool,
     /// `recipient_identity_key_hash`, where the sender number asked Meta for it.
     pub(crate) identity: Option<String>,
+    /// `pricing`, where Meta tells it.
+    pub(crate) pricing: Option<Pricing>,
 }
 
 impl StatusEntry<'_> {
@@ -26,9 +29,8 @@ impl StatusEntry<'_> {
             change,
             names_recipient,
             identity,
+            pricing,
         } = self;
-        // Meta names the price when a message is sent and once more when it is delivered.
-        let priced = matches!(change.status, Status::Sent | Status::Delivered);
         let entry = Entry {
             id: &message.id,
             status: change.status,
@@ -36,12 +38,7 @@ impl StatusEntry<'_> {
             recipient_id: names_recipient.then(|| digits(message)),
             recipient_identity_key_hash: identity.as_deref(),
             biz_opaque_callback_data: message.reference.as_deref(),
-            pricing: priced.then_some(Pricing {
-                billable: true,
-                model: "PMP",
-                kind: "regular",
-                category: "authentication",
-            }),
+            pricing: *pricing,
             errors: change.code.map(|code| [error(code)]),
         };
         json!(entry)
@@ -61,6 +58,7 @@ impl StatusEntry<'_> {
         Self {
             change,
             identity: self.identity.clone(),
+            pricing: self.pricing.filter(|_| status != Status::Failed),
             ..*self
         }
         .value()
@@ -170,16 +168,6 @@ struct Entry<'a> {
     pricing: Option<Pricing>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<[Value; 1]>,
-}
-
-#[derive(Serialize)]
-struct Pricing {
-    billable: bool,
-    #[serde(rename = "pricing_model")]
-    model: &'static str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    category: &'static str,
 }
 
 #[derive(Serialize)]

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::catalogue::button::check_button;
 use crate::catalogue::rules::is_name;
 use crate::config::Config;
+use crate::pricing::INTERNATIONAL;
 
 /// Meta: time-to-live page, authentication templates.
 const LIFE_MIN: Duration = Duration::from_secs(30);
@@ -137,6 +138,7 @@ impl Config {
             "must be more than zero",
         );
         mistakes.unless(self.webhooks_max > 0, "webhooks_max", "must be at least 1");
+        mistakes.0.extend(check_international(&self.international).err());
     }
 
     fn check_limits(&self, mistakes: &mut Mistakes) {
@@ -163,6 +165,18 @@ pub(crate) fn parse_callback_url(text: &str) -> Result<Uri, Mistake> {
     } else {
         Err(mistake())
     }
+}
+
+/// Checks calling codes of countries that have an international price.
+pub(crate) fn check_international(calling_codes: &[impl AsRef<str>]) -> Result<(), Mistake> {
+    let known = |code: &str| INTERNATIONAL.contains(&code);
+    if calling_codes.iter().all(|code| known(code.as_ref())) {
+        return Ok(());
+    }
+    Err(Mistake {
+        field: "international",
+        problem: format!("must be of {}", INTERNATIONAL.join(", ")),
+    })
 }
 
 #[derive(Default)]
@@ -240,6 +254,7 @@ mod tests {
                 ..Retries::default()
             },
             in_flight_max: 10,
+            international: vec!["91".into(), "55".into()],
             body_bytes_max: 1,
             ..config()
         };
@@ -259,6 +274,7 @@ mod tests {
                 "app_secret",
                 "callback_url",
                 "retries",
+                "international",
                 "in_flight_max",
                 "body_bytes_max"
             ]

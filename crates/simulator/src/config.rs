@@ -68,6 +68,9 @@ pub struct Config {
     /// Whether webhooks tell the hash of who holds a number, as at Meta after the identity check was switched on for
     /// the sender. Default: `true`.
     pub identity_key_check: bool,
+    /// Calling codes of countries to which messages are billed as international, as at Meta for a business that is based
+    /// elsewhere and sends a lot: digits only, and only of countries that have such a price. Default: none.
+    pub international: Vec<String>,
     /// Wall time.
     pub clock: Clock,
     /// A clock that tests move, which takes the place of [`Config::clock`] and of real waits. Default: `None`.
@@ -136,6 +139,7 @@ impl Config {
             magic_numbers: false,
             limits: Limits::all(),
             identity_key_check: true,
+            international: Vec::new(),
             clock,
             virtual_clock: None,
         }

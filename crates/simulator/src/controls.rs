@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::{Mistake, parse_callback_url};
+use crate::check::{Mistake, check_international, parse_callback_url};
 use crate::fate::Telling;
 use crate::fault::Fault;
 use crate::mischief::{Mischief, MischiefDone};
@@ -120,6 +120,15 @@ impl Controls {
         if let Some(digits) = digits_of(phone) {
             self.shared.people.change_identity(&digits);
         }
+    }
+
+    /// From now on messages to these calling codes are billed as international, and to no others; see
+    /// [`crate::Config::international`].
+    pub fn set_international(&self, calling_codes: &[&str]) -> Result<(), Mistake> {
+        check_international(calling_codes)?;
+        let calling_codes = calling_codes.iter().map(|code| (*code).to_owned());
+        self.shared.set_international(calling_codes.collect());
+        Ok(())
     }
 
     /// Sets the quality rating of a sender number. Says false when there is no such number.

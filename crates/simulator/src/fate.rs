@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Pace;
+use crate::pricing::PricingType;
 
 /// The way of one accepted message: steps with waits between them, in place of the [`Pace`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Fate {
     pub steps: Vec<Step>,
     /// What is told when the template's life of messages ends before the message is delivered.
     pub life_end: LifeEnd,
+    /// What webhooks say of its price.
+    pub pricing: PricingType,
 }
 
 /// One thing that happens to a message.
@@ -138,6 +141,12 @@ impl Fate {
                 Step::new(Event::Delivered, Duration::MAX),
             ])
         }
+    }
+
+    /// The same way, billed like this.
+    #[must_use]
+    pub fn billed(self, pricing: PricingType) -> Self {
+        Self { pricing, ..self }
     }
 
     /// The same way with every step told like this.

@@ -77,8 +77,10 @@ impl Walk {
             if !self.wait_for(step).await {
                 break;
             }
+            // Meta tells the price when a message is sent, and once more when it first arrives.
+            let is_priced = step.event == Event::Sent || (delivers && !is_delivered);
             is_delivered |= delivers;
-            let post = self.take(step);
+            let post = self.take(step, is_priced);
             self.tell(post, step.told.reversed).await;
         }
         self.post_kept_back().await;
@@ -107,7 +109,7 @@ impl Walk {
     }
 
     /// Lets the step happen. Returns the webhook that is due for it now.
-    fn take(&self, step: &Step) -> Option<Post> {
+    fn take(&self, step: &Step, is_priced: bool) -> Option<Post> {
         let (status, code) = match step.event {
             Event::Sent => (Status::Sent, None),
             Event::Delivered => (Status::Delivered, None),
@@ -124,14 +126,14 @@ impl Walk {
                 return None;
             }
         };
-        self.reach(status, code, step.told)
+        self.reach(status, code, is_priced, step.told)
     }
 
-    fn reach(&self, status: Status, code: Option<u32>, told: Telling) -> Option<Post> {
+    fn reach(&self, status: Status, code: Option<u32>, is_priced: bool, told: Telling) -> Option<Post> {
         let at_ms = self.shared.now_ms();
         let change = StatusChange { status, at_ms, code };
         self.shared.phone.advance(self.message.number, change);
-        telling::status(&self.shared, &self.message, change, told)
+        telling::status(&self.shared, &self.message, change, is_priced, told)
     }
 
     fn outlives(&self, step: &Step) -> bool {
@@ -157,7 +159,7 @@ impl Walk {
                 self.shared.phone.advance(self.message.number, dropped);
             }
             LifeEnd::Failed => {
-                let post = self.reach(Status::Failed, Some(UNDELIVERABLE), Telling::default());
+                let post = self.reach(Status::Failed, Some(UNDELIVERABLE), false, Telling::default());
                 self.tell(post, false).await;
             }
         }

@@ -9,6 +9,7 @@ use crate::config::Pace;
 use crate::errors::ErrorCode;
 use crate::fate::{Event, Fate, LifeEnd, Step, Telling};
 use crate::fault::Fault;
+use crate::pricing::PricingType;
 
 /// What a magic number does to a message to it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -169,6 +170,10 @@ const BEHAVIORS: &[Behavior] = &[
         |pace| delivered_then(pace, Event::DidNotRequest)),
     row("30000032", "the number changes hands once it is delivered",
         |pace| delivered_then(pace, Event::NewIdentity)),
+    row("30000041", "free of charge: the person came by way of an advertisement",
+        |pace| fate(Fate::usual(pace).billed(PricingType::FreeEntryPoint))),
+    row("30000042", "free of charge: the person wrote to the business lately",
+        |pace| fate(Fate::usual(pace).billed(PricingType::FreeCustomerService))),
 ];
 
 #[cfg(test)]

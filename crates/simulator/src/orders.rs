@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::fate::{Event, Fate, LifeEnd, Step, Telling};
 use crate::fault::Fault;
+use crate::pricing::PricingType;
 use crate::scenario::Scenario;
 use crate::shared::Shared;
 use crate::wire::digits_of;
@@ -118,6 +119,8 @@ pub(crate) struct FateView {
     steps: Vec<StepView>,
     #[serde(default)]
     life_end: LifeEndView,
+    #[serde(default)]
+    pricing: PricingType,
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
@@ -194,7 +197,12 @@ impl ScenarioView {
 
 impl FateView {
     fn checked(self) -> Result<Fate, String> {
-        let Self { held, steps, life_end } = self;
+        let Self {
+            held,
+            steps,
+            life_end,
+            pricing,
+        } = self;
         if steps.len() > STEPS_MAX {
             return Err(format!("a fate has at most {STEPS_MAX} steps"));
         }
@@ -205,6 +213,7 @@ impl FateView {
                 LifeEndView::Untold => LifeEnd::Untold,
                 LifeEndView::Failed => LifeEnd::Failed,
             },
+            pricing,
         })
     }
 }
@@ -302,7 +311,12 @@ impl From<&Fault> for FaultView {
 
 impl From<&Fate> for FateView {
     fn from(fate: &Fate) -> Self {
-        let Fate { held, steps, life_end } = fate;
+        let Fate {
+            held,
+            steps,
+            life_end,
+            pricing,
+        } = fate;
         Self {
             held: *held,
             steps: steps.iter().map(StepView::from).collect(),
@@ -310,6 +324,7 @@ impl From<&Fate> for FateView {
                 LifeEnd::Untold => LifeEndView::Untold,
                 LifeEnd::Failed => LifeEndView::Failed,
             },
+            pricing: *pricing,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the endpoint, the page and the background work share. Kept out: any behaviour beyond keeping it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +13,8 @@ use crate::config::{Config, PhoneNumber};
 use crate::limits::LimitBook;
 use crate::mischief::MischiefBook;
 use crate::people::People;
-use crate::phone::Phone;
+use crate::phone::{Message, Phone};
+use crate::pricing::Pricing;
 use crate::scenario::Scenarios;
 use crate::senders::Senders;
 use crate::telling::Batches;
@@ -46,10 +48,12 @@ pub(crate) struct Shared {
     ending: watch::Receiver<bool>,
 }
 
-/// Where webhooks go, which [`crate::Controls`] changes.
+/// Where webhooks go and what they say, which [`crate::Controls`] changes.
 struct Variable {
     callback_url: Option<Uri>,
     handshake: Handshake,
+    /// Calling codes for which the international price is paid.
+    international: BTreeSet<String>,
 }
 
 impl Shared {
@@ -73,6 +77,7 @@ impl Shared {
             variable: Mutex::new(Variable {
                 callback_url,
                 handshake: Handshake::NotTried,
+                international: config.international.iter().cloned().collect(),
             }),
             requests: AtomicU64::new(1),
             ending,
@@ -105,6 +110,17 @@ impl Shared {
     pub(crate) fn identity_to_tell(&self, to: &str) -> Option<String> {
         let digits = to.trim_start_matches('+');
         self.config.identity_key_check.then(|| self.people.identity_of(digits))
+    }
+
+    /// What webhooks say a message is billed as.
+    pub(crate) fn pricing_of(&self, message: &Message) -> Pricing {
+        let kind = message.fate.as_ref().map(|fate| fate.pricing).unwrap_or_default();
+        let digits = message.to.trim_start_matches('+');
+        Pricing::of(digits, kind, &self.variable().international)
+    }
+
+    pub(crate) fn set_international(&self, calling_codes: BTreeSet<String>) {
+        self.variable().international = calling_codes;
     }
 
     pub(crate) fn callback_url(&self) -> Option<Uri> {

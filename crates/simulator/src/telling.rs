@@ -33,14 +33,22 @@ const BATCHED_FOR: Duration = Duration::from_millis(250);
 /// Most statuses in one post (Meta: webhooks overview, 1,000 updates).
 const BATCH_MAX: usize = 1_000;
 
-/// Tells the status of a message. Returns the webhook if it has to keep its turn among those of the message.
-pub(crate) fn status(shared: &Arc<Shared>, message: &Message, change: StatusChange, told: Telling) -> Option<Post> {
+/// Tells the status of a message, and with it what the message is billed as, if this is where Meta says so. Returns the
+/// webhook if it has to keep its turn among those of the message.
+pub(crate) fn status(
+    shared: &Arc<Shared>,
+    message: &Message,
+    change: StatusChange,
+    is_priced: bool,
+    told: Telling,
+) -> Option<Post> {
     let sender = shared.sender(&message.phone_number_id)?;
     let entry = StatusEntry {
         message,
         change,
         names_recipient: !told.without_recipient,
         identity: shared.identity_to_tell(&message.to),
+        pricing: is_priced.then(|| shared.pricing_of(message)),
     };
     let account = &shared.config.business_account_id;
     let whole = |entry: Value| bodies::statuses(account, sender, &[entry]);

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_domain::limit::{self, Charge, LimitKey, LimitState, Remaining};
-use countersign_domain::ports::{LimitStore, StoreError, Taken};
+use countersign_domain::limit::{self, Charge, LimitKey, LimitState, Taken, Weighed};
+use countersign_domain::ports::{LimitStore, StoreError};
 use countersign_domain::time::Timestamp;
 
 use crate::lock::lock;
@@ -64,42 +64,45 @@ impl fmt::Debug for MemoryLimits {
 impl LimitStore for MemoryLimits {
     async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Taken, StoreError> {
         let mut limits = lock(&self.0);
-        // What the charges before this one lead to; kept aside until none is refused.
-        let mut taken = BTreeMap::new();
-        for charge in charges {
-            let before = taken.get(&charge.key).map(|kept: &Kept| kept.state);
-            let before = before.or_else(|| limits.state(charge.key));
-            match limit::take(before, charge.quota, charge.amount, now) {
-                Ok(state) => taken.insert(charge.key, Kept::new(state, charge)),
-                Err(refused) => {
-                    return Ok(Taken::Refused {
-                        rule: charge.rule,
-                        retry_after: refused.retry_after,
-                    });
-                }
-            };
-        }
-        for (key, kept) in taken {
-            limits.put(key, Some(kept));
+        let Weighed { taken, states } = limit::weigh(charges, |key| limits.state(key), now);
+        for (key, state) in states {
+            // Charges on one key have one quota.
+            let has_it = |it: &&Charge| it.key == key && state.fits(it.quota);
+            if let Some(charge) = charges.iter().rev().find(has_it) {
+                limits.put(key, Some(Kept::new(state, charge)));
+            }
         }
         limits.evict(now);
-        Ok(Taken::All)
+        Ok(taken)
     }
 
-    async fn give_back(&self, charges: &[Charge], now: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         let mut limits = lock(&self.0);
         for charge in charges {
-            let state = limit::give_back(limits.state(charge.key), charge.quota, charge.amount, now);
-            limits.put(charge.key, state.map(|state| Kept::new(state, charge)));
+            // What is left lives as long as before.
+            if let Some(Kept { state, until }) = limits.states.get(&charge.key).copied() {
+                let after = limit::give_back(Some(state), charge.quota, charge.amount, taken_at, now);
+                limits.put(charge.key, after.map(|state| Kept { state, until }));
+            }
         }
         limits.evict(now);
         Ok(())
     }
 
-    async fn peek(&self, charges: &[Charge], now: Timestamp) -> Result<Vec<Remaining>, StoreError> {
+    async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {
         let limits = lock(&self.0);
-        let peek = |charge: &Charge| limit::peek(limits.state(charge.key), charge.quota, now);
-        Ok(charges.iter().map(peek).collect())
+        let held = |charge: &Charge| limits.state(charge.key).filter(|it| it.fits(charge.quota));
+        Ok(charges.iter().map(held).collect())
+    }
+
+    async fn forget(&self, keys: &[LimitKey]) -> Result<u64, StoreError> {
+        let mut limits = lock(&self.0);
+        let before = limits.states.len();
+        for key in keys {
+            limits.put(*key, None);
+        }
+        let forgotten = before - limits.states.len();
+        Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
     }
 }
 

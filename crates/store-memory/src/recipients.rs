@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use countersign_domain::id::{RecipientKey, Shard, ShardCount};
-use countersign_domain::ports::{RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::ports::{Erased, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
 
@@ -97,6 +97,17 @@ impl RecipientStore for MemoryStore {
         let shard = lock(shard);
         let due = shard.wake_ups.iter().take_while(|(at, _)| *at <= now);
         Ok(due.map(|(_, key)| *key).take(limit).collect())
+    }
+
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        let mut shard = lock(self.shard(key));
+        match shard.records.get(&key) {
+            Some(stored) if stored.version != seen => Ok(Erased::Conflict(Box::new(stored.clone()))),
+            _ => {
+                shard.remove(key);
+                Ok(Erased::Gone)
+            }
+        }
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {

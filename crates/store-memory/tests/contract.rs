@@ -31,6 +31,36 @@ mod limits {
     countersign_testkit::limit_store_contract!(fresh);
 }
 
+mod guard {
+    use std::future::{Ready, ready};
+    use std::sync::Arc;
+
+    use countersign_domain::ports::GuardStore;
+    use countersign_store_memory::guard::MemoryGuard;
+    use countersign_testkit::contract::Fresh;
+
+    fn fresh() -> Ready<Fresh<dyn GuardStore>> {
+        ready(Fresh::new(Arc::new(MemoryGuard::new())))
+    }
+
+    countersign_testkit::guard_store_contract!(fresh);
+}
+
+mod tallies {
+    use std::future::{Ready, ready};
+    use std::sync::Arc;
+
+    use countersign_domain::ports::TallyStore;
+    use countersign_store_memory::tallies::MemoryTallies;
+    use countersign_testkit::contract::Fresh;
+
+    fn fresh() -> Ready<Fresh<dyn TallyStore>> {
+        ready(Fresh::new(Arc::new(MemoryTallies::new())))
+    }
+
+    countersign_testkit::tally_store_contract!(fresh);
+}
+
 mod feed {
     use std::future::{Ready, ready};
     use std::sync::Arc;

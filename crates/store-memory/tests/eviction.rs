@@ -1,12 +1,12 @@
 //! What only a store in memory has to prove: it grows with what is alive and not with what ever was.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use countersign_domain::code::Salt;
 use countersign_domain::id::{RecipientKey, ShardCount};
-use countersign_domain::limit::{Charge, LimitKey, Quota, RuleName};
-use countersign_domain::ports::{LimitStore, RecipientStore, Replaced, Taken, Version};
+use countersign_domain::limit::{Charge, ChargeMode, KeyParts, LimitKey, Quota, RuleName, Taken, Window};
+use countersign_domain::ports::{LimitStore, RecipientStore, Replaced, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
 use countersign_store_memory::limits::{self, MemoryLimits};
@@ -134,28 +134,55 @@ fn charge(n: u32) -> Charge {
             burst: NonZeroU32::new(2).expect("above zero"),
             interval: MINUTE,
         },
-        amount: NonZeroU32::MIN,
+        parts: KeyParts::EVERYTHING,
+        mode: ChargeMode::Refuse,
+        amount: NonZeroU64::MIN,
     }
 }
 
 #[tokio::test]
 async fn a_limit_that_is_full_again_is_forgotten_after_its_grace() {
     let store = MemoryLimits::new();
-    assert!(matches!(store.take(&[charge(1)], now()).await, Ok(Taken::All)));
+    assert!(matches!(store.take(&[charge(1)], now()).await, Ok(Taken::All(_))));
     let forgotten_at = now().plus(MINUTE).plus(limits::GRACE);
     let before = forgotten_at.minus(Duration::from_millis(1));
-    assert!(matches!(store.take(&[charge(2)], before).await, Ok(Taken::All)));
+    assert!(matches!(store.take(&[charge(2)], before).await, Ok(Taken::All(_))));
     assert_eq!(store.len(), 2);
-    assert!(matches!(store.take(&[charge(3)], forgotten_at).await, Ok(Taken::All)));
+    assert!(matches!(
+        store.take(&[charge(3)], forgotten_at).await,
+        Ok(Taken::All(_))
+    ));
     assert_eq!(store.len(), 2);
 }
 
+/// What is full again tells clocks that are behind how far time had come; unfinished things tell nothing.
 #[tokio::test]
-async fn a_limit_that_was_given_back_in_full_is_forgotten_at_once() {
+async fn a_limit_that_was_given_back_in_full_is_forgotten_after_its_grace_or_at_once() {
     let store = MemoryLimits::new();
-    assert!(matches!(store.take(&[charge(1)], now()).await, Ok(Taken::All)));
-    store.give_back(&[charge(1)], now()).await.expect("memory answers");
-    assert!(store.is_empty());
+    let life = MINUTE;
+    let amount = NonZeroU32::MIN;
+    let unfinished = Charge {
+        quota: Quota::Unfinished { amount, life },
+        ..charge(1)
+    };
+    let daily = Charge {
+        quota: Quota::Budget {
+            amount: NonZeroU64::MIN,
+            window: Window::Every(MINUTE),
+        },
+        ..charge(2)
+    };
+    for (charge, kept) in [(unfinished, 0), (daily, 1), (charge(3), 2)] {
+        assert!(matches!(store.take(&[charge], now()).await, Ok(Taken::All(_))));
+        store.give_back(&[charge], now(), now()).await.expect("memory answers");
+        assert_eq!(store.len(), kept);
+    }
+    let forgotten_at = now().plus(MINUTE).plus(limits::GRACE);
+    assert!(matches!(
+        store.take(&[charge(4)], forgotten_at).await,
+        Ok(Taken::All(_))
+    ));
+    assert_eq!(store.len(), 1);
 }
 
 #[tokio::test]
@@ -164,7 +191,7 @@ async fn the_limits_stay_small_however_many_phones_pass_through() {
     let mut most = 0;
     for n in 0..20_000 {
         let now = now().plus(Duration::from_secs(u64::from(n)));
-        assert!(matches!(store.take(&[charge(n)], now).await, Ok(Taken::All)));
+        assert!(matches!(store.take(&[charge(n)], now).await, Ok(Taken::All(_))));
         most = most.max(store.len());
     }
     let alive = usize::try_from((MINUTE + limits::GRACE).as_secs()).expect("seconds");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_domain::client::Client;
 use countersign_domain::code::Guess;
 use countersign_domain::delivery::{DeliveryState, NextStep};
 use countersign_domain::event::Event;
@@ -37,6 +38,7 @@ async fn start(house: &House) -> StartAnswer {
         package: None,
         context: BTreeMap::new(),
         accept_identity_change: false,
+        client: Client::default(),
         request_id: None,
         deadline: None,
     };
@@ -54,6 +56,7 @@ async fn give_back_the_code(house: &House, started: &StartAnswer) -> CheckOutcom
         name: VerificationName::Id(started.view.id),
         guess: Guess::parse(&code).expect("a code"),
         context: BTreeMap::new(),
+        client: Client::default(),
         request_id: None,
         deadline: None,
     };

@@ -8,11 +8,13 @@ use redis::{cmd, pipe};
 use thiserror::Error;
 
 use crate::config::Installation;
+use crate::guard::{BLOCK, SCORE};
 use crate::keys::{Keys, META_LIFE};
 use crate::limits::{GIVE_BACK, TAKE};
 use crate::link::{Link, Trouble};
-use crate::recipients::{FORGET, SWAP};
-use crate::server::{Notice, Refusal, judge};
+use crate::recipients::{ERASE, FORGET, SWAP};
+use crate::server::{Notice, Refusal, is_cluster, judge};
+use crate::tallies::TALLY;
 
 /// What this code writes into `cs:meta` as its format.
 const FORMAT: &str = "1";
@@ -124,6 +126,11 @@ impl Inspector {
     async fn check(&self) -> Result<Vec<Notice>, Fault> {
         let info: String = self.link.ask_unchecked(&cmd("INFO")).await?;
         let (mut refusals, notices) = judge(&info, self.accept_data_loss);
+        let is_cluster = is_cluster(&info);
+        if is_cluster && !self.has_every_shard().await? {
+            refusals.push(Refusal::Cluster);
+        }
+        self.link.set_cluster(is_cluster);
         let meta = match self.meta().await {
             Ok(meta) => meta,
             // A node of a cluster and a replica without its master refuse to say more.
@@ -142,10 +149,24 @@ impl Inspector {
         } else {
             self.claim().await?;
         }
-        for script in [&SWAP, &FORGET, &TAKE, &GIVE_BACK] {
+        for script in [&SWAP, &FORGET, &ERASE, &TAKE, &GIVE_BACK, &BLOCK, &SCORE, &TALLY] {
             self.link.teach(script).await?;
         }
         Ok(notices)
+    }
+
+    /// Whether a node of a cluster takes calls for every key of ours: it sends away who asks for a slot it has not.
+    async fn has_every_shard(&self) -> Result<bool, Trouble> {
+        let mut lookups = pipe();
+        lookups.cmd("EXISTS").arg(self.keys.meta());
+        for shard in self.keys.shard_count().shards() {
+            lookups.cmd("EXISTS").arg(self.keys.wake_ups(shard));
+        }
+        match self.link.ask_all_unchecked::<Vec<bool>>(&lookups).await {
+            Ok(_) => Ok(true),
+            Err(Trouble::Failed(_)) => Ok(false),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// Sees that the server answers and still holds our data. A server that lost it is checked whole.

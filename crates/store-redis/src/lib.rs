@@ -1,19 +1,22 @@
 //! The storage ports on Redis: one node, one multiplexed connection, small scripts.
 //!
-//! [`Redis`] connects and looks after the server; [`recipients::RedisRecipients`], [`limits::RedisLimits`] and
-//! [`feed::RedisFeed`] implement the ports. No rule is here and none is in a script: those compare, swap and add up.
-//! What is written under which key is in `keys.rs`.
+//! [`Redis`] connects and looks after the server; [`recipients::RedisRecipients`], [`limits::RedisLimits`],
+//! [`guard::RedisGuard`], [`tallies::RedisTallies`] and [`feed::RedisFeed`] implement the ports. No rule is here and none
+//! is in a script: those compare, swap and add up. What is written under which key is in `keys.rs`.
 
+mod block;
 mod channels;
 pub mod check;
 pub mod config;
 pub mod feed;
+pub mod guard;
 pub mod keys;
 pub mod limits;
 mod link;
 pub mod recipients;
 mod record;
 pub mod server;
+pub mod tallies;
 
 use std::sync::Arc;
 
@@ -25,12 +28,14 @@ use thiserror::Error;
 use check::{CheckError, Inspector};
 use config::{Config, Installation};
 use feed::RedisFeed;
+use guard::RedisGuard;
 use keys::Keys;
 use limits::RedisLimits;
 use link::Link;
 use recipients::RedisRecipients;
 use record::seal::Sealer;
 use server::Notice;
+use tallies::RedisTallies;
 
 /// One installation on one Redis server.
 ///
@@ -105,6 +110,24 @@ impl Redis {
         RedisLimits {
             link: Arc::clone(&self.link),
             keys: Arc::clone(&self.keys),
+        }
+    }
+
+    /// What is counted hour by hour.
+    pub fn tallies(&self) -> RedisTallies {
+        RedisTallies {
+            link: Arc::clone(&self.link),
+            keys: Arc::clone(&self.keys),
+        }
+    }
+
+    /// What the guard remembers.
+    pub fn guard(&self) -> RedisGuard {
+        RedisGuard {
+            link: Arc::clone(&self.link),
+            keys: Arc::clone(&self.keys),
+            sealer: Arc::clone(&self.sealer),
+            random: Arc::clone(&self.random),
         }
     }
 

@@ -104,6 +104,7 @@ pub(crate) struct Link {
     open: AtomicBool,
     /// Whether the server refused something since somebody last asked.
     doubted: AtomicBool,
+    cluster: AtomicBool,
 }
 
 impl Link {
@@ -113,6 +114,7 @@ impl Link {
             timeout,
             open: AtomicBool::new(false),
             doubted: AtomicBool::new(false),
+            cluster: AtomicBool::new(false),
         })
     }
 
@@ -123,6 +125,15 @@ impl Link {
 
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Whether the server is a node of a cluster, which takes no call whose keys are in several slots.
+    pub(crate) fn set_cluster(&self, cluster: bool) {
+        self.cluster.store(cluster, Ordering::Release);
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.cluster.load(Ordering::Acquire)
     }
 
     /// Whether the server refused something since this was last asked: then it may no longer be what it was when it was

@@ -4,27 +4,25 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use countersign_domain::id::{RecipientKey, Shard};
-use countersign_domain::ports::{Random, RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::ports::{Erased, Random, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
 use redis::{Script, Value, cmd, pipe};
 
-use crate::keys::{INDEX_SLACK, Keys};
+use crate::keys::{INDEX_SLACK, Keys, life};
 use crate::link::{Link, Trouble};
 use crate::record::{self, seal::Sealer};
 
 pub(crate) static SWAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/swap.lua")));
+pub(crate) static ERASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/erase.lua")));
 pub(crate) static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/forget.lua")));
 
-/// The longest life a key is given, in milliseconds: 35 years. Beyond any policy, and within what Redis takes whatever
-/// a record says.
-const LIFE_MAX: u64 = 1 << 40;
-/// The latest wake-up an index tells apart, in milliseconds: scores are doubles.
-const WAKE_UP_MAX: u64 = 1 << 53;
+/// The latest moment an index tells apart, in milliseconds: scores are doubles.
+const SCORE_MAX: u64 = 1 << 53;
 
 /// Keeps recipients on Redis.
 ///
-/// A load is one round trip, and so is a replace, whether it is written or hands back what is there. `due` is one, and
+/// A load is one round trip, and so are a replace and an erasure, whether done or handing back what is there. `due` is one, and
 /// a second one when somebody is due.
 pub struct RedisRecipients {
     pub(crate) link: Arc<Link>,
@@ -47,9 +45,9 @@ impl RecipientStore for RedisRecipients {
         new: &Recipient,
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
-        let version = self.fresh_version();
+        let version = fresh_version(&*self.random);
         let seen = seen.map(|version| version.0.to_be_bytes());
-        let life = life(new, now);
+        let life = life(new.keep_until, now);
         let mut swap = SWAP.prepare_invoke();
         swap.key(self.keys.record(key))
             .key(self.keys.wake_ups(key.shard(self.keys.shard_count())))
@@ -93,6 +91,23 @@ impl RecipientStore for RedisRecipients {
         self.only_present(listed, &index).await
     }
 
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        let mut erase = ERASE.prepare_invoke();
+        erase
+            .key(self.keys.record(key))
+            .key(self.keys.wake_ups(key.shard(self.keys.shard_count())))
+            .arg(&seen.0.to_be_bytes())
+            .arg(key.as_bytes());
+        match self.link.run(&erase).await? {
+            Value::Int(_) => Ok(Erased::Gone),
+            Value::BulkString(bytes) => {
+                let there = record::read(&self.sealer, key, &bytes)?;
+                Ok(Erased::Conflict(Box::new(there)))
+            }
+            _ => Err(Trouble::Failed("the script of an erasure answered something else".to_owned()).into()),
+        }
+    }
+
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut counts = pipe();
         for shard in self.keys.shard_count().shards() {
@@ -108,12 +123,6 @@ impl RecipientStore for RedisRecipients {
 }
 
 impl RedisRecipients {
-    fn fresh_version(&self) -> Version {
-        let mut bytes = [0; 8];
-        self.random.fill(&mut bytes);
-        Version(u64::from_be_bytes(bytes))
-    }
-
     /// Those whose record is still there. A record that outlived its time while nobody woke it left its place in the
     /// index behind; here it is taken out.
     async fn only_present(&self, listed: Vec<RecipientKey>, index: &[u8]) -> Result<Vec<RecipientKey>, StoreError> {
@@ -138,12 +147,14 @@ impl RedisRecipients {
     }
 }
 
-/// How long a record has to live from now on, in milliseconds.
-fn life(recipient: &Recipient, now: Timestamp) -> u64 {
-    let span = recipient.keep_until.since(now).as_millis();
-    u64::try_from(span).unwrap_or(u64::MAX).clamp(1, LIFE_MAX)
+/// A version that nobody has had, as far as 64 random bits go (docs/adr/0012).
+pub(crate) fn fresh_version(random: &dyn Random) -> Version {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes);
+    Version(u64::from_be_bytes(bytes))
 }
 
-fn score(at: Timestamp) -> u64 {
-    at.unix_millis().min(WAKE_UP_MAX)
+/// A moment as the score of a sorted set.
+pub(crate) fn score(at: Timestamp) -> u64 {
+    at.unix_millis().min(SCORE_MAX)
 }

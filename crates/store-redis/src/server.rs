@@ -28,8 +28,11 @@ pub enum Refusal {
     /// The server takes no writes.
     #[error("this Redis is a replica and takes no writes: use the address of the master")]
     Replica,
-    /// The server is a node of a cluster.
-    #[error("this Redis is a node of a Redis Cluster: this version of Countersign speaks to a single node")]
+    /// The server is a node of a cluster, and has not all of it.
+    #[error(
+        "this Redis is a node of a Redis Cluster and does not have all of its slots: this version of Countersign speaks \
+         to a single node, which has to have them all"
+    )]
     Cluster,
     /// The server refuses who we are, or what we ask.
     #[error("{0}: docs/operations.md has the user to make")]
@@ -82,6 +85,11 @@ pub enum Notice {
     Replicas,
 }
 
+/// Whether the server that answers so to `INFO` is a node of a cluster.
+pub(crate) fn is_cluster(info: &str) -> bool {
+    info.lines().any(|line| line.trim_end() == "cluster_enabled:1")
+}
+
 /// Judges a server by its answer to `INFO`: why not to use it, and what should be known.
 pub(crate) fn judge(info: &str, accept_data_loss: bool) -> (Vec<Refusal>, Vec<Notice>) {
     let facts: BTreeMap<_, _> = info
@@ -93,9 +101,6 @@ pub(crate) fn judge(info: &str, accept_data_loss: bool) -> (Vec<Refusal>, Vec<No
     let version = fact("redis_version");
     if !is_young_enough(version) {
         refusals.push(Refusal::Age(version.to_owned()));
-    }
-    if fact("cluster_enabled") == "1" {
-        refusals.push(Refusal::Cluster);
     }
     if fact("role") == "slave" {
         refusals.push(Refusal::Replica);
@@ -152,10 +157,16 @@ mod tests {
             ),
             ("aof_enabled:0", Refusal::Forgets),
             ("role:slave", Refusal::Replica),
-            ("cluster_enabled:1", Refusal::Cluster),
         ] {
             assert_eq!(judge(&with(change), false), (vec![refusal], Vec::new()), "{change}");
         }
+    }
+
+    #[test]
+    fn a_node_of_a_cluster_says_so() {
+        assert!(!is_cluster(GOOD));
+        assert!(is_cluster(&with("cluster_enabled:1")));
+        assert!(!is_cluster(""));
     }
 
     #[test]

@@ -8,12 +8,12 @@ mod common;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 use std::time::Duration;
 
-use countersign_domain::limit::{Charge, LimitKey, Quota, RuleName};
-use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore};
+use countersign_domain::limit::{Charge, ChargeMode, KeyParts, LimitKey, Quota, RuleName};
+use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Version};
 use countersign_store_redis::Redis;
 use countersign_store_redis::config::Config;
 use countersign_testkit::contract::recipient_store::SHARDS;
@@ -21,6 +21,7 @@ use countersign_testkit::fixture::{now, phone};
 use countersign_testkit::redis_server::{RedisServer, Reply};
 use zeroize::Zeroizing;
 
+use crate::common::guard;
 use crate::common::records::{key_in, record};
 use crate::common::service::{check, house_on, instance_of_house, start};
 use crate::common::{config, instance};
@@ -81,11 +82,13 @@ fn charge(n: u8) -> Charge {
     Charge {
         rule: RuleName::UnansweredSends,
         key: LimitKey::from_bytes([n; 16]),
-        quota: Quota::Rate {
-            burst: NonZeroU32::new(10).unwrap(),
-            interval: Duration::from_secs(3_600),
+        quota: Quota::Unfinished {
+            amount: NonZeroU32::new(10).unwrap(),
+            life: Duration::from_secs(3_600),
         },
-        amount: NonZeroU32::MIN,
+        parts: KeyParts::EVERYTHING,
+        mode: ChargeMode::Refuse,
+        amount: NonZeroU64::MIN,
     }
 }
 
@@ -110,8 +113,11 @@ async fn live(server: &RedisServer, redis: &Redis) -> Result<(), Box<dyn Error>>
     store.due(now(), key_in(1, 1).shard(SHARDS), 9).await?;
     store.backlog(now()).await?;
     limits.take(&[charge(1), charge(2)], now()).await?;
-    limits.peek(&[charge(1)], now()).await?;
-    limits.give_back(&[charge(1)], now()).await?;
+    limits.peek(&[charge(1)]).await?;
+    limits.give_back(&[charge(1)], now(), now()).await?;
+    let seen = store.load(key_in(1, 2)).await?.map_or(Version(1), |it| it.version);
+    store.erase(key_in(1, 2), seen).await?;
+    guard::live(redis, 3, now()).await?;
     feed.publish(key_in(1, 1));
     soon("a hint", hints.next()).await;
     drop(hints);

@@ -39,6 +39,58 @@ mod limits {
     countersign_testkit::limit_store_contract!(fresh);
 }
 
+/// A node of a cluster, which takes one slot at a time.
+mod limits_on_a_cluster {
+    use std::sync::Arc;
+
+    use countersign_domain::ports::LimitStore;
+    use countersign_testkit::contract::Fresh;
+
+    use crate::common::open_cluster;
+
+    async fn fresh() -> Fresh<dyn LimitStore> {
+        let (server, redis) = open_cluster().await;
+        let store: Arc<dyn LimitStore> = Arc::new(redis.limits());
+        Fresh::new(store).keeping(server).keeping(redis)
+    }
+
+    countersign_testkit::limit_store_contract!(fresh);
+}
+
+mod guard {
+    use std::sync::Arc;
+
+    use countersign_domain::ports::GuardStore;
+    use countersign_testkit::contract::Fresh;
+
+    use crate::common::open;
+
+    async fn fresh() -> Fresh<dyn GuardStore> {
+        let (server, redis) = open().await;
+        let store: Arc<dyn GuardStore> = Arc::new(redis.guard());
+        Fresh::new(store).keeping(server).keeping(redis)
+    }
+
+    countersign_testkit::guard_store_contract!(fresh);
+}
+
+mod tallies {
+    use std::sync::Arc;
+
+    use countersign_domain::ports::TallyStore;
+    use countersign_testkit::contract::Fresh;
+
+    use crate::common::open;
+
+    async fn fresh() -> Fresh<dyn TallyStore> {
+        let (server, redis) = open().await;
+        let store: Arc<dyn TallyStore> = Arc::new(redis.tallies());
+        Fresh::new(store).keeping(server).keeping(redis)
+    }
+
+    countersign_testkit::tally_store_contract!(fresh);
+}
+
 /// One instance publishes, another one listens.
 mod feed {
     use std::sync::Arc;

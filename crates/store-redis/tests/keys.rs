@@ -6,10 +6,13 @@
 #[expect(dead_code, reason = "shared by several test binaries, of which each uses a part")]
 mod common;
 
-use std::num::NonZeroU32;
+use std::collections::BTreeSet;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use countersign_domain::limit::{Charge, LimitKey, Quota, RuleName};
+use countersign_domain::limit::{
+    Charge, ChargeMode, KeyParts, LimitKey, LimitState, Quota, RuleName, SLICES, Taken, Window,
+};
 use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Replaced, StoreError};
 use countersign_domain::time::{DAY, Timestamp};
 use countersign_store_redis::Redis;
@@ -17,6 +20,7 @@ use countersign_testkit::contract::recipient_store::SHARDS;
 use countersign_testkit::fixture::{now, recipient_with_everything};
 use countersign_testkit::redis_server::RedisServer;
 
+use crate::common::guard;
 use crate::common::records::{key, key_in, record, write};
 use crate::common::{code_keys, config, identity, instance_of, open};
 
@@ -51,7 +55,9 @@ fn charge(n: u8, quota: Quota) -> Charge {
         rule: RuleName::UnansweredSends,
         key: LimitKey::from_bytes([n; 16]),
         quota,
-        amount: NonZeroU32::MIN,
+        parts: KeyParts::EVERYTHING,
+        mode: ChargeMode::Refuse,
+        amount: NonZeroU64::MIN,
     }
 }
 
@@ -64,9 +70,21 @@ fn rate() -> Quota {
 
 fn budget() -> Quota {
     Quota::Budget {
-        amount: NonZeroU32::new(10).unwrap(),
-        window: DAY,
+        amount: NonZeroU64::new(10).unwrap(),
+        window: Window::DAY,
     }
+}
+
+fn unfinished() -> Quota {
+    Quota::Unfinished {
+        amount: NonZeroU32::new(10).unwrap(),
+        life: Duration::from_secs(600),
+    }
+}
+
+fn limits_on(server: &RedisServer) -> Vec<Vec<u8>> {
+    let keys = server.every_key().into_iter();
+    keys.filter(|key| key.windows(3).any(|it| it == b":l:")).collect()
 }
 
 /// Everything an instance ever writes, at that moment.
@@ -87,11 +105,18 @@ async fn live(redis: &Redis, now: Timestamp) {
         feed.publish(key(n));
     }
     for n in 0..20 {
-        let charges = [charge(n, rate()), charge(n + 100, budget())];
+        let charges = [
+            charge(n, rate()),
+            charge(n + 100, budget()),
+            charge(n + 40, unfinished()),
+        ];
         limits.take(&charges, now).await.unwrap();
         limits.take(&charges, now).await.unwrap();
-        limits.give_back(&charges, now).await.unwrap();
-        limits.give_back(&[charge(n + 200, budget())], now).await.unwrap();
+        limits.give_back(&charges, now, now).await.unwrap();
+        limits.give_back(&[charge(n + 200, budget())], now, now).await.unwrap();
+        let gone = charge(n + 70, unfinished());
+        limits.take(&[gone], now).await.unwrap();
+        limits.give_back(&[gone], now, now).await.unwrap();
     }
     for shard in SHARDS.shards() {
         store.due(now.plus(DAY), shard, 100).await.unwrap();
@@ -110,8 +135,24 @@ fn is_documented(key: &[u8]) -> bool {
         let Some(rest) = key.strip_prefix(head.as_bytes()) else {
             return false;
         };
-        rest == b"w" || (rest.len() == 18 && (rest.starts_with(b"r:") || rest.starts_with(b"l:")))
+        let is_tally = rest.starts_with(b"t:") && rest.len() > 19 && rest[18] == b':';
+        let is_digest = rest.len() == 18 && b"rlbspmn".contains(&rest[0]) && rest[1] == b':';
+        rest == b"w" || rest == b"i" || is_tally || is_digest
     })
+}
+
+#[tokio::test]
+async fn every_key_of_the_guard_is_documented_and_has_a_life() {
+    let (server, redis) = open().await;
+    guard::live(&redis, 40, now()).await.unwrap();
+    let mut kinds = BTreeSet::new();
+    for key in &server.every_key() {
+        assert!(is_documented(key), "{}", String::from_utf8_lossy(key));
+        assert!(life(&server, key) > 0, "{}", String::from_utf8_lossy(key));
+        let kind = key.iter().position(|byte| *byte == b'}').map(|place| key[place + 2]);
+        kinds.extend(kind.map(char::from));
+    }
+    assert_eq!(kinds, "bispmnt".chars().collect());
 }
 
 #[tokio::test]
@@ -123,8 +164,8 @@ async fn every_key_is_documented_and_has_a_life() {
         assert!(is_documented(key), "{}", String::from_utf8_lossy(key));
         assert!(life(&server, key) > 0, "{}", String::from_utf8_lossy(key));
     }
-    // One of meta, forty records, forty limits, and an index for each shard somebody has to be woken in.
-    assert!((82..=97).contains(&keys.len()), "{}", keys.len());
+    // One of meta, forty records, sixty limits, and an index for each shard somebody has to be woken in.
+    assert!((102..=117).contains(&keys.len()), "{}", keys.len());
     assert_lives(&server, b"cs:meta", META_LIFE);
 }
 
@@ -144,21 +185,68 @@ async fn a_life_counts_from_the_callers_now_in_1970_and_in_2100() {
 
         redis
             .limits()
-            .take(&[charge(1, rate()), charge(2, budget())], now)
+            .take(&[charge(1, rate()), charge(2, budget()), charge(3, unfinished())], now)
             .await
             .unwrap();
-        let limits: Vec<_> = server
-            .every_key()
-            .into_iter()
-            .filter(|key| key.windows(3).any(|it| it == b":l:"))
-            .collect();
+        let limits = limits_on(&server);
         let until_the_window_turns = 86_400_000 - i64::try_from(now.unix_millis() % 86_400_000).unwrap();
         assert_lives(&server, &limits[0], 3_600_000 + 300_000);
         assert_lives(&server, &limits[1], until_the_window_turns + 300_000);
+        let of_the_slice = i64::try_from(now.unix_millis() % 60_000).unwrap();
+        assert_lives(&server, &limits[2], 11 * 60_000 - of_the_slice + 300_000);
         for key in server.every_key() {
             assert!(life(&server, &key) > 0);
         }
     }
+}
+
+/// As text that instances of every version read; rates and budgets since the first.
+#[tokio::test]
+async fn a_limit_is_kept_as_its_file_says() {
+    let (server, redis) = open().await;
+    let limits = redis.limits();
+    let at = now();
+    let slice = at.unix_millis() / 60_000;
+    let texts = [
+        (rate(), (at.unix_millis() + 3_600_000).to_string()),
+        (budget(), format!("{}:1", at.unix_millis() / 86_400_000)),
+        (unfinished(), format!("{slice}/1")),
+    ];
+    for (n, (quota, text)) in (1..).zip(texts) {
+        limits.take(&[charge(n, quota)], at).await.unwrap();
+        let key = limits_on(&server)
+            .into_iter()
+            .find(|key| key.ends_with(&[n; 16]))
+            .unwrap();
+        assert_eq!(server.ask(&[b"GET", &key]).text(), text);
+    }
+    let later = charge(3, unfinished());
+    for minutes in [0, 2, 2] {
+        limits
+            .take(&[later], at.plus(Duration::from_secs(60) * minutes))
+            .await
+            .unwrap();
+    }
+    let key = limits_on(&server)
+        .into_iter()
+        .find(|key| key.ends_with(&[3; 16]))
+        .unwrap();
+    assert_eq!(server.ask(&[b"GET", &key]).text(), format!("{}/2,0,2", slice + 2));
+    let mut begun = [0; SLICES];
+    begun[..3].copy_from_slice(&[2, 0, 2]);
+    let newest = slice + 2;
+    assert_eq!(
+        limits.peek(&[later]).await.unwrap(),
+        [Some(LimitState::Unfinished { newest, begun })]
+    );
+    // What is given back moves no end.
+    server.ask(&[b"PEXPIRE", &key, b"500000"]);
+    limits
+        .give_back(&[later], at, at.plus(Duration::from_secs(120)))
+        .await
+        .unwrap();
+    assert_eq!(server.ask(&[b"GET", &key]).text(), format!("{}/2,0,1", slice + 2));
+    assert_lives(&server, &key, 500_000);
 }
 
 #[tokio::test]
@@ -322,16 +410,14 @@ async fn keys_of_another_type_and_states_that_are_none_are_errors_or_nothing_and
     );
 
     limits.take(&[charge(1, budget())], now()).await.unwrap();
-    let limit = server
-        .every_key()
-        .into_iter()
-        .find(|key| key.windows(3).any(|it| it == b":l:"))
-        .unwrap();
+    let limit = limits_on(&server).remove(0);
     server.ask(&[b"DEL", &limit]);
     server.ask(&[b"LPUSH", &limit, b"x"]);
-    assert!(limits.take(&[charge(1, budget())], now()).await.is_err());
-    assert!(limits.give_back(&[charge(1, budget())], now()).await.is_err());
-    server.ask(&[b"DEL", &limit]);
+    assert_eq!(limits.peek(&[charge(1, budget())]).await.unwrap(), [None]);
+    assert!(limits.give_back(&[charge(1, budget())], now(), now()).await.is_err());
+    // What is no string is no state, and the next charge takes its place.
+    limits.take(&[charge(1, budget())], now()).await.unwrap();
+    assert!(limits.peek(&[charge(1, budget())]).await.unwrap()[0].is_some());
     for odd in [
         &b"\xff\xfe"[..],
         b"",
@@ -342,13 +428,23 @@ async fn keys_of_another_type_and_states_that_are_none_are_errors_or_nothing_and
         b"0x10",
         b"1:2:3",
         b"99999999999999999999:1",
+        b"1:99999999999999999999",
+        b"/",
+        b"1/",
+        b"1/,",
+        b"99999999999999999999/1",
     ] {
-        for quota in [rate(), budget()] {
+        for quota in [rate(), budget(), unfinished()] {
+            let name = String::from_utf8_lossy(odd);
             server.ask(&[b"SET", &limit, odd, b"PX", b"100000"]);
-            let _ = limits.peek(&[charge(1, quota)], now()).await;
-            let _ = limits.take(&[charge(1, quota)], now()).await;
-            let _ = limits.give_back(&[charge(1, quota)], now()).await;
-            assert!(life(&server, &limit) != -1, "{}", String::from_utf8_lossy(odd));
+            assert_eq!(limits.peek(&[charge(1, quota)]).await.unwrap(), [None], "{name}");
+            limits.give_back(&[charge(1, quota)], now(), now()).await.unwrap();
+            let taken = limits.take(&[charge(1, quota)], now()).await.unwrap();
+            assert!(
+                matches!(&taken, Taken::All(all) if all[0].remaining.left == 9),
+                "{name}: {taken:?}"
+            );
+            assert!(life(&server, &limit) > 0, "{name}");
         }
     }
 

@@ -15,6 +15,7 @@ use countersign_store_redis::server::{Notice, Refusal};
 use countersign_testkit::contract::recipient_store::SHARDS;
 use countersign_testkit::fixture::now;
 use countersign_testkit::redis_server::RedisServer;
+use countersign_testkit::wait::eventually;
 use tokio::task::JoinSet;
 
 use crate::common::records::{key, record, write};
@@ -83,24 +84,21 @@ async fn a_server_that_forgets_is_good_enough_for_whoever_says_so() {
 }
 
 #[tokio::test]
-async fn a_node_of_a_cluster_is_refused() {
-    let server = RedisServer::start_with(&[("cluster-enabled", "yes"), ("port", &free_port())]);
+async fn a_node_of_a_cluster_that_has_not_every_slot_is_refused() {
+    let server = RedisServer::start_cluster_without_slots();
     let redis = instance(&config(&server));
     assert_eq!(refusals(&redis).await, [Refusal::Cluster]);
     assert!(is_shut(&redis).await);
-}
-
-/// A cluster's node listens on a port as well, and on one that is 10,000 above it.
-fn free_port() -> String {
-    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let chosen = (0..100).find_map(|_| {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let other = if port > 50_000 { port - 10_000 } else { port };
-        drop(listener);
-        (is_free(&other) && is_free(&(other + 10_000))).then_some(other)
-    });
-    chosen.expect("two free ports").to_string()
+    // One that has them all will do, until it gives one away.
+    assert_eq!(server.ask_text("CLUSTER ADDSLOTSRANGE 0 16383").text(), "OK");
+    eventually("a check that passes", async || redis.look().await.is_ok().then_some(())).await;
+    assert!(redis.is_open());
+    let shards = SHARDS.shards().map(|shard| format!("{{{}}}", shard.number()));
+    let slot = server
+        .ask_text(&format!("CLUSTER KEYSLOT {}", shards.last().unwrap()))
+        .integer();
+    assert_eq!(server.ask_text(&format!("CLUSTER DELSLOTS {slot}")).text(), "OK");
+    assert_eq!(refusals(&instance(&config(&server))).await, [Refusal::Cluster]);
 }
 
 #[tokio::test]

@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_domain::delivery::DeliveryReport;
+use countersign_domain::guard::{PersonKey, SeriesKey};
 use countersign_domain::id::{RecipientKey, Shard};
-use countersign_domain::ports::{RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::ports::{
+    BatchId, Erased, GuardStore, RecipientStore, Replaced, ScoreChange, StoreError, Stored, Tally, TallyStore, Version,
+};
 use countersign_domain::recipient::Recipient;
-use countersign_domain::time::Timestamp;
+use countersign_domain::time::{DAY, Timestamp};
 use countersign_domain::use_case::VerificationName;
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_redis::recipients::RedisRecipients;
@@ -24,18 +27,23 @@ use countersign_testkit::fixture::{now, phone, phone_number};
 use countersign_testkit::house::House;
 use countersign_testkit::redis_server::RedisServer;
 
+use crate::common::guard::bucket_in;
 use crate::common::proxy::Proxy;
 use crate::common::records::{key_in, record, write};
-use crate::common::service::{check, house_on, instance_of_house, post, said_of, start};
+use crate::common::service::{check, guarded_house_on, house_on, instance_of_house, post, said_of, start};
 use crate::common::{config, open};
 
 /// The commands that clients sent while `work` went on, without those that tell of changes.
-async fn asked<T>(server: &RedisServer, work: impl Future<Output = T>) -> (Vec<String>, T) {
-    let monitor = server.monitor();
-    let done = work.await;
-    let asked = monitor.finish().into_iter().filter(|it| !it.from_script);
-    let asked = asked.map(|it| it.command).filter(|it| it != "PUBLISH").collect();
-    (asked, done)
+fn asked<T>(server: &RedisServer, work: impl Future<Output = T>) -> impl Future<Output = (Vec<String>, T)> {
+    // A whole use case is too large to be carried around in a test's future.
+    let work = Box::pin(work);
+    async move {
+        let monitor = server.monitor();
+        let done = work.await;
+        let asked = monitor.finish().into_iter().filter(|it| !it.from_script);
+        let asked = asked.map(|it| it.command).filter(|it| it != "PUBLISH").collect();
+        (asked, done)
+    }
 }
 
 async fn open_house() -> (RedisServer, House) {
@@ -59,6 +67,55 @@ async fn a_start_is_three_round_trips_and_the_record_of_its_send_one() {
     let (commands, ()) = asked(&server, house.run_errands()).await;
     assert_eq!(commands, ["EVALSHA"]);
     assert_eq!(house.messenger.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn with_all_the_defaults_and_a_budget_a_start_is_one_round_trip_more_and_a_check_none() {
+    let server = RedisServer::start();
+    let redis = instance_of_house(&config(&server));
+    redis.look().await.unwrap();
+    let house = guarded_house_on(&redis);
+    let (commands, started) = asked(&server, start(&house, &phone())).await;
+    let started = started.unwrap();
+    assert_eq!(started.outcome, StartOutcome::Opened);
+    // What the guard knows is the one more. Rules, budgets and what is unfinished are charged in one step, whichever
+    // shards they are in.
+    assert_eq!(commands, ["MGET", "GET", "EVALSHA", "EVALSHA"]);
+    let (commands, ()) = asked(&server, house.run_errands()).await;
+    assert_eq!(commands, ["EVALSHA", "EVALSHA"]);
+    let (commands, joined) = asked(&server, start(&house, &phone())).await;
+    assert_eq!(joined.unwrap().outcome, StartOutcome::Joined);
+    assert_eq!(commands, ["MGET", "GET"]);
+    let code = house.messenger.last_code_for(&phone()).unwrap();
+    let (commands, checked) = asked(&server, check(&house, VerificationName::Id(started.view.id), &code)).await;
+    assert_eq!(checked.unwrap().outcome, CheckOutcome::Approved);
+    assert_eq!(commands, ["GET", "EVALSHA"]);
+}
+
+#[tokio::test]
+async fn what_the_guard_heard_of_many_is_shared_in_two_round_trips_and_one_for_each_who_gave_a_code_back() {
+    let server = RedisServer::start();
+    let redis = instance_of_house(&config(&server));
+    redis.look().await.unwrap();
+    let house = guarded_house_on(&redis);
+    // The first flush also reads what is usual in a country that was not met before.
+    start(&house, &phone()).await.unwrap();
+    house.use_cases.guard.flush().await.unwrap();
+    for n in 0..10 {
+        let id = start(&house, &phone_number(n * 10_000)).await.unwrap().view.id;
+        house.run_errands().await;
+        let code = house.messenger.last_code_for(&phone_number(n * 10_000)).unwrap();
+        let wrong = if code == "000000" { "000001" } else { "000000" };
+        let guess = if n < 2 { &*code } else { wrong };
+        check(&house, VerificationName::Id(id), guess).await.unwrap();
+    }
+    let (commands, flushed) = asked(&server, house.use_cases.guard.flush()).await;
+    flushed.unwrap();
+    let counts = |command: &str| commands.iter().filter(|it| *it == command).count();
+    assert_eq!((counts("EVALSHA"), counts("SET")), (2, 2), "{commands:?}");
+    let (commands, flushed) = asked(&server, house.use_cases.guard.flush()).await;
+    flushed.unwrap();
+    assert!(commands.is_empty(), "nothing new was heard: {commands:?}");
 }
 
 #[tokio::test]
@@ -153,6 +210,10 @@ impl RecipientStore for Rival {
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.store.backlog(now).await
     }
+
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        self.store.erase(key, seen).await
+    }
 }
 
 #[tokio::test]
@@ -233,4 +294,52 @@ async fn a_look_in_between_is_one_round_trip() {
     let (commands, looked) = asked(&server, redis.look()).await;
     assert!(looked.unwrap().is_empty());
     assert_eq!(commands, ["HGETALL"]);
+}
+
+#[tokio::test]
+async fn what_the_guard_asks_before_a_send_is_one_round_trip_and_so_is_a_batch_however_large() {
+    let (server, redis) = open().await;
+    let (guard, tallies) = (redis.guard(), redis.tallies());
+    let buckets: Vec<_> = (0..8).map(|n| bucket_in(u16::try_from(n).unwrap(), n)).collect();
+    let person = PersonKey::from_bytes([1; 16]);
+    let (commands, view) = asked(&server, guard.look(&buckets, Some(person))).await;
+    assert_eq!(view.unwrap().blocks.len(), 8);
+    assert_eq!(commands, ["MGET"]);
+    let changes: Vec<_> = buckets
+        .iter()
+        .map(|bucket| ScoreChange {
+            bucket: *bucket,
+            points: 5,
+        })
+        .collect();
+    let (commands, scores) = asked(&server, guard.score(BatchId([1; 16]), &changes, now())).await;
+    assert_eq!(scores.unwrap(), [5; 8]);
+    assert_eq!(commands, ["EVALSHA"]);
+    let tally = |n| Tally {
+        series: SeriesKey::from_bytes([n; 16]),
+        at: now(),
+        count: 1,
+    };
+    let counts: Vec<_> = (0..100).map(tally).collect();
+    let (commands, added) = asked(&server, tallies.add(BatchId([1; 16]), &counts, now())).await;
+    added.unwrap();
+    assert_eq!(commands, ["EVALSHA"]);
+    // Fifteen days of each.
+    let series: Vec<_> = counts.iter().map(|it| it.series).collect();
+    let weeks = (now().minus(DAY * 14), now());
+    let (commands, read) = asked(&server, tallies.read(&series, weeks.0, weeks.1)).await;
+    assert!(read.unwrap().iter().all(|counts| counts.len() == 1 && counts[0].1 == 1));
+    assert_eq!(commands, vec!["HGETALL"; 1_500]);
+}
+
+#[tokio::test]
+async fn an_erasure_is_one_round_trip_whether_it_is_done_or_not() {
+    let (server, redis) = open().await;
+    let store = redis.recipients();
+    let seen = write(&store, key_in(1, 1), None, &record(1, now(), Some(now())), now()).await;
+    for (seen, is_gone) in [(Version(seen.0 ^ 1), false), (seen, true), (seen, true)] {
+        let (commands, erased) = asked(&server, store.erase(key_in(1, 1), seen)).await;
+        assert_eq!(erased.unwrap() == Erased::Gone, is_gone);
+        assert_eq!(commands, ["EVALSHA"]);
+    }
 }

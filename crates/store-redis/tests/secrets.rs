@@ -9,15 +9,18 @@ mod common;
 use countersign_domain::delivery::DeliveryReport;
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::{Policy, PolicySettings};
+use countersign_domain::ports::GuardStore;
+use countersign_domain::time::DAY;
 use countersign_domain::use_case::VerificationName;
 use countersign_domain::verification::CheckOutcome;
-use countersign_testkit::fixture::{phone_number, policy_settings, rulebook_with};
+use countersign_testkit::fixture::{now, phone_number, policy_settings, rulebook_with};
 use countersign_testkit::house::House;
 use countersign_testkit::redis_server::{RedisServer, Reply};
 use std::sync::Arc;
 
-use crate::common::config;
+use crate::common::guard::{block, bucket_in};
 use crate::common::service::{check, instance_of_house, post, said_of, start};
+use crate::common::{config, open};
 
 /// As many digits as no number has that is there by chance.
 const CODE_LENGTH: u8 = 14;
@@ -166,6 +169,31 @@ async fn neither_a_phone_nor_a_code_nor_a_guess_can_be_found_on_the_server() {
                 !holds(&all, &way),
                 "a secret of {} digits is there as {way:?}",
                 secret.len()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_digits_that_the_numbers_of_a_block_begin_with_cannot_be_found_on_the_server() {
+    let (server, redis) = open().await;
+    let guard = redis.guard();
+    let prefixes = ["551198765", "5511987654", "12025550", "49151234567"];
+    for (n, digits) in (0..).zip(prefixes) {
+        let new = block(&format!("+{digits}"), now());
+        let written = guard
+            .replace(bucket_in(1, n), None, Some(&new), now().plus(DAY), now())
+            .await;
+        assert!(written.unwrap());
+    }
+    assert_eq!(guard.blocks(10).await.unwrap().len(), prefixes.len());
+    let all = everything(&server);
+    for digits in prefixes {
+        for way in ways_to_write(digits).iter().filter(|way| way.len() >= 4) {
+            assert!(
+                !holds(&all, way),
+                "a prefix of {} digits is there as {way:?}",
+                digits.len()
             );
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_domain::id::ShardCount;
-use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore};
+use countersign_domain::ports::{ChangeFeed, GuardStore, LimitStore, RecipientStore, TallyStore};
 use countersign_domain::use_case::{Error, Ports, Rulebook, UseCases};
 
 use crate::catalog::FakeCatalog;
@@ -11,6 +11,7 @@ use crate::clock::ManualClock;
 use crate::courier::ManualCourier;
 use crate::directory::FakeDirectory;
 use crate::fixture;
+use crate::guard::{EasyChallenge, NoGuard};
 use crate::messenger::FakeMessenger;
 use crate::numbering::OpenNumbering;
 use crate::random::SeededRandom;
@@ -48,6 +49,8 @@ pub struct HouseBuilder {
     recipients: Arc<dyn RecipientStore>,
     limits: Arc<dyn LimitStore>,
     feed: Arc<dyn ChangeFeed>,
+    tallies: Arc<dyn TallyStore>,
+    guard: Arc<dyn GuardStore>,
     rulebook: Arc<Rulebook>,
     clock: Arc<ManualClock>,
     messenger: Arc<FakeMessenger>,
@@ -72,6 +75,8 @@ impl House {
             recipients,
             limits,
             feed,
+            tallies: Arc::new(NoGuard),
+            guard: Arc::new(NoGuard),
             rulebook: Arc::new(fixture::rulebook()),
             clock: Arc::default(),
             messenger: Arc::default(),
@@ -89,6 +94,8 @@ impl House {
             recipients: Arc::clone(&ports.recipients),
             limits: Arc::clone(&ports.limits),
             feed: Arc::clone(&ports.feed),
+            tallies: Arc::clone(&ports.tallies),
+            guard: Arc::clone(&ports.guard),
             rulebook: Arc::clone(&self.rulebook),
             clock: Arc::clone(&self.clock),
             messenger: Arc::clone(&self.messenger),
@@ -139,6 +146,13 @@ impl HouseBuilder {
         self
     }
 
+    /// Counts and remembers there what the guard hears; nowhere by default.
+    #[must_use]
+    pub fn guard(mut self, guard: Arc<dyn GuardStore>, tallies: Arc<dyn TallyStore>) -> Self {
+        (self.guard, self.tallies) = (guard, tallies);
+        self
+    }
+
     /// Reads this clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<ManualClock>) -> Self {
@@ -173,6 +187,8 @@ impl HouseBuilder {
             recipients,
             limits,
             feed,
+            tallies,
+            guard,
             rulebook,
             clock,
             messenger,
@@ -185,6 +201,9 @@ impl HouseBuilder {
         let ports = Ports {
             recipients,
             limits,
+            tallies,
+            guard,
+            challenges: Arc::new(EasyChallenge),
             feed,
             messenger: Arc::clone(&messenger) as _,
             directory: Arc::clone(&directory) as _,

@@ -20,6 +20,7 @@ pub mod contract;
 pub mod courier;
 pub mod directory;
 pub mod fixture;
+pub mod guard;
 pub mod house;
 pub mod messenger;
 pub mod numbering;

@@ -32,4 +32,10 @@ impl NumberingPlan for OpenNumbering {
         };
         PhoneNumber::parse(&other).into_iter().collect()
     }
+
+    /// The longer of the two spellings.
+    fn canonical(&self, phone: &PhoneNumber) -> PhoneNumber {
+        let all = self.aliases(phone).into_iter().chain([phone.clone()]);
+        all.max_by_key(|it| it.expose().len()).unwrap_or_else(|| phone.clone())
+    }
 }

@@ -51,7 +51,13 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "countersign-numbering",
         folder: "crates/numbering",
         normal: &[DOMAIN],
-        dev: &[],
+        dev: &["countersign-testkit"],
+    },
+    Room {
+        name: "countersign-challenge",
+        folder: "crates/challenge",
+        normal: &[DOMAIN],
+        dev: &["countersign-testkit"],
     },
     // Own wire types on purpose: a misreading of Meta in `whatsapp` must not be repeated here.
     Room {
@@ -79,6 +85,7 @@ pub(crate) const ROOMS: &[Room] = &[
         folder: "crates/app",
         normal: &[
             DOMAIN,
+            "countersign-challenge",
             "countersign-grpc",
             "countersign-monitor",
             "countersign-numbering",

@@ -1,14 +1,16 @@
 //! Why a command was not carried out, for people and for programs.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use countersign_domain::template::Drift;
+use countersign_grpc::reason;
 use countersign_grpc::v1::ProviderReport;
 use serde_json::{Value, json};
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use crate::client::words::{say, span, upper_snake};
+use crate::client::words::{local_at, say, span, upper_snake};
 
 /// The exit code of a bad configuration (`EX_USAGE`).
 const BAD_CONFIGURATION: u8 = 64;
@@ -73,7 +75,11 @@ fn refusal(status: &Status) {
     if violations.is_empty() {
         eprintln!("countersign: {}", status.message());
     }
-    let metadata = details.error_info().map(|it| &it.metadata);
+    let info = details.error_info();
+    if let Some(info) = info.filter(|it| it.reason == reason::CHALLENGE_REQUIRED) {
+        challenge(&info.metadata);
+    }
+    let metadata = info.map(|it| &it.metadata);
     let title = metadata.and_then(|it| it.get("provider_title"));
     // Some messages have the provider's words already.
     if let Some(title) = title.filter(|it| !status.message().contains(it.as_str())) {
@@ -95,6 +101,20 @@ fn refusal(status: &Status) {
             span(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX))
         );
     }
+}
+
+/// What a start that wants a challenge asks for, and how to go on.
+fn challenge(metadata: &HashMap<String, String>) {
+    let Some(text) = metadata.get("challenge") else {
+        eprintln!("  then: the same start again with --challenged");
+        return;
+    };
+    let expires = metadata.get("challenge_expire_time").and_then(|it| it.parse().ok());
+    let until = expires
+        .map(|it| format!(", until {}", local_at(it)))
+        .unwrap_or_default();
+    eprintln!("  the challenge{until}:\n\n{text}\n");
+    eprintln!("  then: the same start again with --challenge-answer <answer>");
 }
 
 fn refusal_json(status: &Status) -> Value {

@@ -11,12 +11,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use countersign_grpc::v1::{
-    CancelVerificationRequest, CheckOutcome, CheckVerificationRequest, GetVerificationRequest, Platform, RecipientName,
-    StartVerificationRequest, VerificationName, verification_name::Name,
+    self, CancelVerificationRequest, CheckOutcome, CheckVerificationRequest, GetVerificationRequest, Platform,
+    RecipientName, StartVerificationRequest, VerificationName, verification_name::Name,
 };
-use countersign_grpc::{Client, ClientToken, ConnectError, TemplatesClient};
+use countersign_grpc::{AdminClient, Client, ClientToken, ConnectError, TemplatesClient};
 
-use crate::cli::{CheckArgs, ClientArgs, IdArgs, PlatformArg, StartArgs};
+use crate::cli::{CheckArgs, ClientArgs, DeviceArgs, IdArgs, OrderArgs, PlatformArg, StartArgs};
 use crate::client::failure::Failure;
 use crate::environment::Environment;
 use crate::profile::Profile;
@@ -31,19 +31,7 @@ const NOT_APPROVED: u8 = 3;
 /// Asks a person for a code.
 pub(crate) async fn start(args: StartArgs, environment: &Environment) -> ExitCode {
     let json = args.client.json;
-    let request = StartVerificationRequest {
-        recipient: Some(RecipientName {
-            app: args.app,
-            phone: args.phone,
-            purpose: args.purpose,
-        }),
-        request_id: args.request_id,
-        language: args.language,
-        context: args.context.into_iter().collect(),
-        accept_identity_change: args.accept_identity_change,
-        platform: args.platform.map_or(Platform::Unspecified, Platform::from).into(),
-        app_package: args.package,
-    };
+    let request = start_request(args.app, args.phone, args.purpose, args.order);
     let answer = async {
         let mut client = connect(&args.client, environment).await?;
         Ok::<_, Failure>(client.start_verification(request).await?.into_inner())
@@ -62,6 +50,7 @@ pub(crate) async fn check(args: CheckArgs, environment: &Environment) -> ExitCod
         code: args.code,
         request_id: args.request_id,
         context: args.context.into_iter().collect(),
+        client: device(args.device),
     };
     let answer = async {
         let mut client = connect(&args.client, environment).await?;
@@ -113,6 +102,31 @@ pub(crate) async fn cancel(args: IdArgs, environment: &Environment) -> ExitCode 
     }
 }
 
+/// The request to start that the command line describes.
+pub(crate) fn start_request(app: String, phone: String, purpose: String, order: OrderArgs) -> StartVerificationRequest {
+    StartVerificationRequest {
+        recipient: Some(RecipientName { app, phone, purpose }),
+        request_id: order.request_id,
+        language: order.language,
+        context: order.context.into_iter().collect(),
+        accept_identity_change: order.accept_identity_change,
+        platform: order.platform.map_or(Platform::Unspecified, Platform::from).into(),
+        app_package: order.package,
+        client: device(order.device),
+    }
+}
+
+/// What is known of the person's device; absent when nothing is.
+fn device(args: DeviceArgs) -> Option<v1::Client> {
+    let client = v1::Client {
+        ip_address: args.client_ip,
+        device_id: args.device,
+        challenge_answer: args.challenge_answer,
+        challenged: args.challenged,
+    };
+    (client != v1::Client::default()).then_some(client)
+}
+
 impl From<PlatformArg> for Platform {
     fn from(platform: PlatformArg) -> Self {
         match platform {
@@ -133,6 +147,14 @@ fn name(id: String) -> VerificationName {
 async fn connect(args: &ClientArgs, environment: &Environment) -> Result<Client, Failure> {
     let (server, token) = reach(args, environment)?;
     countersign_grpc::connect(&server, token, CALL_TIMEOUT)
+        .await
+        .map_err(|error| unreachable(&server, &error))
+}
+
+/// Like [`connect`], to the admin service.
+pub(crate) async fn connect_admin(args: &ClientArgs, environment: &Environment) -> Result<AdminClient, Failure> {
+    let (server, token) = reach(args, environment)?;
+    countersign_grpc::connect_admin(&server, token, CALL_TIMEOUT)
         .await
         .map_err(|error| unreachable(&server, &error))
 }

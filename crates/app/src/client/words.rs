@@ -49,7 +49,12 @@ pub(crate) fn instant(it: &Moment) -> String {
 
 /// A moment for people, in their time zone, with how far away it is, and with its day when that is not today.
 pub(crate) fn local(it: &Moment) -> String {
-    let (then, now) = (moment(it), now());
+    local_at(moment(it))
+}
+
+/// Like [`local`].
+pub(crate) fn local_at(then: Timestamp) -> String {
+    let now = now();
     let seconds = then.as_second() - now.as_second();
     let clock = if day_of(then) == day_of(now) {
         clock(then)
@@ -83,6 +88,21 @@ pub(crate) fn span(seconds: i64) -> String {
         120..7_200 => format!("{} min", (seconds + 30) / 60),
         _ => format!("{} h", (seconds + 1_800) / 3_600),
     }
+}
+
+/// How long something is still ahead, in days when it is long.
+pub(crate) fn ahead(seconds: i64) -> String {
+    const DAY: i64 = 24 * 60 * 60;
+    match seconds {
+        ..=0 => "0 s".to_owned(),
+        seconds if seconds < 2 * DAY => span(seconds),
+        seconds => format!("{} d", (seconds + DAY / 2) / DAY),
+    }
+}
+
+/// What is not there is `null` and no empty text.
+pub(crate) fn none_if_empty(text: &str) -> Option<&str> {
+    Some(text).filter(|it| !it.is_empty())
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -148,6 +148,7 @@ pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes:
             );
         }
         let manages_templates = section.flag("manage_templates", mistakes).unwrap_or_default();
+        let operates = section.flag("operates", mistakes).unwrap_or_default();
         section.end(mistakes);
         match CallerId::parse(&name) {
             Ok(id) => callers.push(CallerEntry {
@@ -155,6 +156,7 @@ pub(super) fn read_callers(root: &mut Section, apps: &BTreeSet<AppId>, mistakes:
                 token_sha256: token_sha256.unwrap_or_default(),
                 apps: apps.into_iter().collect(),
                 manages_templates,
+                operates,
             }),
             Err(error) => mistakes.add(&path, error.to_string()),
         }

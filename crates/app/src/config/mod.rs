@@ -4,6 +4,10 @@
 
 mod accounts;
 mod apps;
+mod decisions;
+mod guard;
+mod limits;
+mod money;
 mod policy;
 mod reader;
 mod senders;
@@ -21,7 +25,12 @@ use countersign_grpc::{CallerEntry, Config as GrpcConfig};
 use toml::Table;
 
 use crate::environment::Environment;
+use crate::recording::RecordTo;
+pub(crate) use guard::ChallengeKind;
+pub(crate) use money::default_money;
 use reader::{Mistakes, SecretSources, Section};
+
+pub(crate) use reader::parse_duration;
 pub(crate) use store::StoreSettings;
 
 /// What an installation is told to be.
@@ -41,12 +50,16 @@ pub(crate) struct Settings {
     pub(crate) shards: ShardCount,
     /// The rules.
     pub(crate) rulebook: Rulebook,
+    /// Who tells people from programs.
+    pub(crate) challenge: ChallengeKind,
     /// Who may call.
     pub(crate) callers: Vec<CallerEntry>,
     /// How to reach the provider.
     pub(crate) whatsapp: countersign_whatsapp::Config,
     /// How webhooks prove themselves.
     pub(crate) webhook: countersign_whatsapp::webhook::WebhookConfig,
+    /// Where decisions are recorded, if they are.
+    pub(crate) record_to: Option<RecordTo>,
     /// What is allowed but should be seen, such as a secret in the environment.
     pub(crate) warnings: Vec<String>,
 }
@@ -68,16 +81,23 @@ pub(crate) fn load(path: &Path, environment: &Environment) -> Result<Settings, V
     parse(&text, folder, environment)
 }
 
+/// Reads the rules of the file at `path` and none of its secrets. The error is one line per mistake.
+pub(crate) fn load_rules(path: &Path, environment: &Environment) -> Result<Rulebook, Vec<String>> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| vec![format!("{}: cannot be read: {error}", path.display())])?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    parse_with(&text, folder, &SecretSources::stand_ins(folder, environment)).map(|settings| settings.rulebook)
+}
+
 /// Checks the text of a configuration; relative secret files are looked for in `folder`.
 pub(crate) fn parse(text: &str, folder: &Path, environment: &Environment) -> Result<Settings, Vec<String>> {
+    parse_with(text, folder, &SecretSources::new(folder, environment))
+}
+
+fn parse_with(text: &str, folder: &Path, secrets: &SecretSources<'_>) -> Result<Settings, Vec<String>> {
     let table: Table = text.parse().map_err(|error| vec![syntax_mistake(text, &error)])?;
     let mut mistakes = Mistakes::default();
-    let settings = read(
-        Section::root(table),
-        folder,
-        &SecretSources::new(folder, environment),
-        &mut mistakes,
-    );
+    let settings = read(Section::root(table), folder, secrets, &mut mistakes);
     match settings {
         Some(settings) if mistakes.0.is_empty() => Ok(settings),
         _ => Err(mistakes.0),
@@ -121,20 +141,33 @@ fn read(mut root: Section, folder: &Path, secrets: &SecretSources<'_>, mistakes:
 
     let store = store::read_store(root.section("store", mistakes), folder, secrets, mistakes);
     let keys = read_keys(root.section("keys", mistakes), secrets, mistakes);
+    let (guard, challenge) = guard::read_guard(root.section("guard", mistakes), mistakes);
     let apps = apps::read_apps(&mut root, secrets, mistakes);
     let callers = apps::read_callers(&mut root, &apps.known, mistakes);
+    let rules = limits::read_limits(root.section("limits", mistakes), &apps.known, mistakes);
     let mut whatsapp = root.section("whatsapp", mistakes);
     let webhook = apps::read_webhook(whatsapp.section("webhook", mistakes), secrets, mistakes);
     let whatsapp = apps::read_whatsapp(whatsapp, &apps.senders, secrets, mistakes);
+    let record_to = decisions::read_decisions(root.section("decisions", mistakes), folder, mistakes);
+    let surroundings = money::Surroundings {
+        folder,
+        rules: &rules,
+        apps: &apps.apps,
+    };
+    let money = money::read_money(root.section("money", mistakes), &surroundings, mistakes);
     root.end(mistakes);
     accounts::check_templates(&apps.apps, &whatsapp.accounts, mistakes);
 
     let (keys, identity) = keys?;
     let rulebook = Rulebook {
+        rules,
+        money: Some(money?),
+        guard,
         apps: apps.apps,
         keys,
         identity,
         environment: environment?,
+        records_decisions: record_to.is_some(),
     };
     let mut warnings = secrets.warnings();
     for caller in callers.iter().filter(|it| it.token_sha256.contains(&[0; KEY_BYTES])) {
@@ -143,6 +176,7 @@ fn read(mut root: Section, folder: &Path, secrets: &SecretSources<'_>, mistakes:
             caller.id
         ));
     }
+    warnings.extend(rulebook.money.as_ref().and_then(money::warning));
     let (store, shards) = store?;
     if matches!(store, StoreSettings::Memory) {
         warnings.push(
@@ -158,9 +192,11 @@ fn read(mut root: Section, folder: &Path, secrets: &SecretSources<'_>, mistakes:
         store,
         shards,
         rulebook,
+        challenge,
         callers,
         whatsapp,
         webhook,
+        record_to,
         warnings,
     })
 }

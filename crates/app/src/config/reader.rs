@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::environment::Environment;
@@ -50,6 +51,16 @@ impl Section {
     /// Whether the key is there.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Whether a text is at the key, and not a list or a table.
+    pub(crate) fn has_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(Value::is_str)
+    }
+
+    /// Whether there is a list at `key`.
+    pub(crate) fn is_list(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(Value::is_array)
     }
 
     /// The table at `key`; an empty one when it is not there.
@@ -289,6 +300,8 @@ pub(crate) struct SecretSources<'a> {
     folder: &'a Path,
     environment: &'a Environment,
     from_environment: RefCell<Vec<String>>,
+    /// Whether nothing is read, and something of the right shape stands in for each secret.
+    stands_in: bool,
 }
 
 impl<'a> SecretSources<'a> {
@@ -298,6 +311,15 @@ impl<'a> SecretSources<'a> {
             folder,
             environment,
             from_environment: RefCell::default(),
+            stands_in: false,
+        }
+    }
+
+    /// Reads nothing: something that is no secret stands in for each. For whoever needs the rules alone.
+    pub(crate) fn stand_ins(folder: &'a Path, environment: &'a Environment) -> Self {
+        Self {
+            stands_in: true,
+            ..Self::new(folder, environment)
         }
     }
 
@@ -315,6 +337,10 @@ impl<'a> SecretSources<'a> {
             .filter(|table| table.len() == 1)
             .and_then(|table| table.iter().next());
         let secret = match entry.map(|(key, value)| (key.as_str(), value.as_str())) {
+            Some(("file" | "env", Some(_))) if self.stands_in => {
+                // Another one for each, since two keys must not be the same.
+                Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(path.as_bytes())))
+            }
             Some(("file", Some(file))) => self.read_file(Path::new(file)),
             Some(("env", Some(name))) => {
                 self.from_environment.borrow_mut().push(path.to_owned());
@@ -339,7 +365,8 @@ impl<'a> SecretSources<'a> {
     }
 }
 
-fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+/// Reads a span as people write it.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     let expected = "must be a span such as \"90s\", \"10m\", \"1h 30m\" or \"24h\"";
     let span: SignedDuration = text.parse().map_err(|_| expected)?;
     Duration::try_from(span).map_err(|_| expected)
@@ -356,8 +383,8 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The known key that was most likely meant.
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+/// The known key, or name, that was most likely meant.
+pub(crate) fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |it: &&'a str| strsim::jaro_winkler(key, it);
     known
         .iter()

@@ -10,10 +10,10 @@ use tonic::{Request, Status};
 
 use crate::cli::TemplatesArgs;
 use crate::client::failure::Failure;
-use crate::client::words::{bare, instant, local, say};
+use crate::client::words::{bare, instant, local, none_if_empty, say};
 use crate::environment::Environment;
+use crate::table::padded;
 use crate::templates::desk::{self, Desk};
-use crate::templates::table::padded;
 use crate::templates::{WIDTH, plan, settled_or_not};
 
 /// How long an apply may take; what is not done by then is done by the next one.
@@ -166,7 +166,7 @@ fn progress_json(progress: &ApplyProgress) -> serde_json::Value {
         "done": progress.done,
         "total": progress.total,
         "result": bare(progress.result().as_str_name(), "APPLY_RESULT_"),
-        "failure": plan::none_if_empty(&progress.failure),
+        "failure": none_if_empty(&progress.failure),
         "retry_time": progress.retry_time.as_ref().map(instant),
         "step": progress.step.as_ref().map(plan::step_json),
     } })

@@ -67,6 +67,7 @@ fn at_meta(settings: Settings) -> Result<TemplatesClient, Failure> {
     let rulebook = Arc::new(settings.rulebook);
     let provider = Arc::new(CloudApi::new(&settings.whatsapp).map_err(|error| failed(&error))?);
     let caller = Caller {
+        operates: false,
         id: CallerId::parse("command_line").map_err(|error| failed(&error))?,
         apps: rulebook.apps.iter().map(|(id, _)| id.clone()).collect(),
         manages_templates: true,

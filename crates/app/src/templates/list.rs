@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 
 use crate::cli::TemplatesArgs;
 use crate::client::failure::Failure;
-use crate::client::words::{bare, day, instant, say, words};
+use crate::client::words::{bare, day, instant, none_if_empty, say, words};
 use crate::environment::Environment;
-use crate::templates::plan::none_if_empty;
-use crate::templates::table::Table;
+use crate::table::Table;
 use crate::templates::{desk, settled_or_not};
 
 /// What stands where there is nothing to say.

@@ -9,7 +9,6 @@ mod hash;
 mod list;
 mod plan;
 mod preview;
-mod table;
 
 use std::process::ExitCode;
 

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::cli::TemplatesArgs;
 use crate::client::failure::Failure;
-use crate::client::words::{bare, instant, local, say};
+use crate::client::words::{bare, instant, local, none_if_empty, say};
 use crate::environment::Environment;
-use crate::templates::table::Table;
+use crate::table::Table;
 use crate::templates::{desk, settled_or_not};
 
 /// The only status in which a template can be sent.
@@ -180,9 +180,4 @@ pub(super) fn step_json(step: &PlanStep) -> Value {
         "differences": step.differences.iter().map(difference).collect::<Vec<_>>(),
         "edit_time": step.edit_time.as_ref().map(instant),
     })
-}
-
-/// What is not there is `null` and no empty text.
-pub(super) fn none_if_empty(text: &str) -> Option<&str> {
-    Some(text).filter(|it| !it.is_empty())
 }

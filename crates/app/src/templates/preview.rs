@@ -9,10 +9,9 @@ use textwrap::core::display_width;
 
 use crate::cli::PreviewArgs;
 use crate::client::failure::Failure;
-use crate::client::words::{bare, say};
+use crate::client::words::{bare, none_if_empty, say};
 use crate::environment::Environment;
 use crate::templates::desk;
-use crate::templates::plan::none_if_empty;
 
 /// The widest a bubble may be, its border included.
 const BUBBLE_WIDTH: usize = 48;

@@ -117,6 +117,9 @@ http = "127.0.0.1:0"
 [store]
 kind = "memory"
 
+[guard]
+action = "shadow"
+
 [keys]
 identity = {{ file = "identity" }}
 current = "k1"
@@ -128,6 +131,9 @@ base_url = "{base_url}"
 [whatsapp.webhook]
 verify_token = {{ file = "verify_token" }}
 app_secrets = [{{ file = "app_secret" }}]
+
+[limits]
+defaults = false
 
 [callers.shop]
 token_sha256 = ["{digest}"]

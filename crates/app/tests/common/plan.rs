@@ -35,14 +35,21 @@ pub(crate) struct Plan {
     pub(crate) throughput: u16,
     /// Lines of `[apps.shop.policy]`.
     pub(crate) policy: String,
+    /// Lines of `[limits]`.
+    pub(crate) limits: String,
+    /// Lines of `[guard]`.
+    pub(crate) guard: String,
     /// Lines of `[store]`.
     pub(crate) store: String,
     /// `json` or `text`.
     pub(crate) log: &'static str,
+    /// Whole tables, behind all others.
+    pub(crate) tables: String,
 }
 
 impl Plan {
-    /// A plan that differs in nothing from the defaults.
+    /// A plan that differs in nothing from the defaults, but that it is without the default rules, and that the guard only
+    /// tells: the crowds of these tests have no addresses and live in one block of numbers, and would count as one.
     pub(crate) fn new(base_url: String) -> Self {
         Self {
             environment: "test",
@@ -50,8 +57,11 @@ impl Plan {
             senders: vec![PHONE_NUMBER_ID],
             throughput: 1_000,
             policy: String::new(),
+            limits: "defaults = false".to_owned(),
+            guard: "action = \"shadow\"".to_owned(),
             store: "kind = \"memory\"".to_owned(),
             log: "json",
+            tables: String::new(),
         }
     }
 
@@ -75,8 +85,11 @@ impl Plan {
             senders,
             throughput,
             policy,
+            limits,
+            guard,
             store,
             log,
+            tables,
         } = self;
         let (number, senders) = sender_lines(senders);
         let digest = data_encoding::HEXLOWER.encode(&token_sha256(CALLER_TOKEN).unwrap());
@@ -93,6 +106,9 @@ format = "{log}"
 
 [store]
 {store}
+
+[guard]
+{guard}
 
 [keys]
 identity = {{ file = "identity" }}
@@ -124,9 +140,14 @@ countries = ["BR"]
 
 [apps.shop.purposes.payment]
 
+[limits]
+{limits}
+
 [callers.shop]
 token_sha256 = ["{digest}"]
 apps = ["shop"]
+
+{tables}
 "#
         )
     }

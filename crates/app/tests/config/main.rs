@@ -8,7 +8,10 @@
 mod common;
 
 mod asked;
+mod guard;
+mod limits;
 mod mistakes;
+mod money;
 mod right;
 mod secrets;
 mod senders;

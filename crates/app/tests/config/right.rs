@@ -5,19 +5,24 @@ use std::path::Path;
 use serde_json::{Value, json};
 use toml::Table;
 
-use crate::asked::{Asked, right, with};
+use crate::asked::{Asked, assert_one_line_each, right, with};
 use crate::common::plan::META_TOKEN;
 use crate::common::process::{Process, countersign};
 
 /// Why a memory store is worth a note.
 const MEMORY: &str =
     "store.kind is \"memory\": what is open is lost when the process ends, and only one instance may run";
+/// Why it is worth another that there is no budget.
+const UNBOUNDED: &str = "money.budgets has none that refuses: nothing bounds the bill but the limits";
 
 #[tokio::test]
 async fn a_right_configuration_ends_with_0_and_says_what_should_be_seen() {
     let asked = Asked::new(&right());
     let ended = asked.check(&[]).await;
-    let expected = format!("note: {MEMORY}\n{} is right\n", asked.config.display());
+    let expected = format!(
+        "note: {UNBOUNDED}\nnote: {MEMORY}\n{} is right\n",
+        asked.config.display()
+    );
     assert_eq!(
         (ended.code, ended.stdout, ended.stderr.as_str()),
         (Some(0), expected, "")
@@ -26,8 +31,23 @@ async fn a_right_configuration_ends_with_0_and_says_what_should_be_seen() {
     let said: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(
         (ended.code, said),
-        (Some(0), json!({ "mistakes": [], "warnings": [MEMORY] }))
+        (Some(0), json!({ "mistakes": [], "warnings": [UNBOUNDED, MEMORY] }))
     );
+}
+
+#[tokio::test]
+async fn a_caller_operates_when_it_is_said() {
+    let apps = "apps = [\"shop\"]";
+    let operator = with(&[(apps, "apps = [\"shop\"]\noperates = true")]);
+    let ended = Asked::new(&operator).check(&[]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_one_line_each(&[(
+        apps,
+        "apps = [\"shop\"]\noperates = \"yes\"",
+        "callers.shop.operates: ",
+        "must be true or false",
+    )])
+    .await;
 }
 
 #[tokio::test]
@@ -57,10 +77,12 @@ async fn every_line_that_is_commented_out_in_the_sample_is_a_setting_and_right()
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/countersign.toml");
     let text = std::fs::read_to_string(sample).unwrap();
     // A table of senders stands in the place of the one number, and one of templates in that of the one template;
-    // certificates want another address; and payment's shorter code_life wants its own numbers beside these two.
+    // certificates want another address, and prices a file; and payment's shorter code_life wants its own numbers beside
+    // these two.
     let not_both = [
         "phone_number_id = \"123456789012345\"",
         "# certificate_authorities = ",
+        "# prices = ",
         "# message_life = ",
         "# footer_minutes = ",
     ];

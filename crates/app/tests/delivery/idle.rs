@@ -16,6 +16,9 @@ use countersign_testkit::wait::{eventually, soon};
 const LISTENED: Duration = Duration::from_secs(3);
 /// The most commands a second that an idle instance may ask, its once-a-second look at the server included.
 const COMMANDS_MAX: u32 = 90;
+/// The most keys the guard reads to learn what is usual about guesses: two series for the app and two for the service, a
+/// key for each of 29 days, and the looks at the server beside them.
+const HOURLY_COUNTS_MAX: u32 = 4 * 29 + 10;
 /// How much later than due a message may leave an instance that had nothing to do, as a rule: far less than the
 /// quarter of a second for which it sleeps between its looks.
 const LATE_AS_A_RULE_MAX: Duration = Duration::from_millis(100);
@@ -49,6 +52,9 @@ async fn an_idle_instance_asks_redis_for_little() {
     for it in heard.iter().filter(|it| !it.from_script) {
         *commands.entry(it.command.as_str()).or_default() += 1;
     }
+    // The guard reads the counts of four weeks at once, when it begins and every five minutes.
+    let read_at_once = commands.remove("HGETALL").unwrap_or_default();
+    assert!(read_at_once <= HOURLY_COUNTS_MAX, "{read_at_once}");
     let per_second = f64::from(commands.values().sum::<u32>()) / listened.as_secs_f64();
     println!("{per_second:.1} commands a second while idle: {commands:?} in {listened:?}");
     assert!(per_second > 0.5, "nothing was heard, so nothing was measured");

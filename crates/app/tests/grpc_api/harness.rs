@@ -132,6 +132,7 @@ fn entry(id: &str, token: &str, apps: &[&str]) -> CallerEntry {
         token_sha256: vec![token_sha256(token).unwrap()],
         apps: apps.iter().map(|it| AppId::parse(it).unwrap()).collect::<BTreeSet<_>>(),
         manages_templates: false,
+        operates: false,
     }
 }
 

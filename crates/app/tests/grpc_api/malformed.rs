@@ -107,6 +107,12 @@ async fn every_malformed_field_of_a_request_is_named_at_once() {
         }),
         request_id: "with space".to_owned(),
         language: "portuguese".to_owned(),
+        client: Some(v1::Client {
+            ip_address: "198.51.100.7:443".to_owned(),
+            device_id: "my device".to_owned(),
+            challenge_answer: "an answer".to_owned(),
+            challenged: false,
+        }),
         ..v1::StartVerificationRequest::default()
     };
     let refused = api.start(request).await.unwrap_err();
@@ -116,6 +122,9 @@ async fn every_malformed_field_of_a_request_is_named_at_once() {
         "recipient.purpose",
         "request_id",
         "language",
+        "client.ip_address",
+        "client.device_id",
+        "client.challenge_answer",
     ];
     assert_malformed(&refused, &fields);
     let refused = api.start(v1::StartVerificationRequest::default()).await.unwrap_err();

@@ -22,7 +22,11 @@ async fn a_limit_that_is_reached_names_its_rule_and_when_it_lets_go() {
     api.house.clock.advance(Duration::from_millis(1_500));
     let refused = api.start(start_request()).await.unwrap_err();
     let details = assert_refused(&refused, Code::ResourceExhausted, reason::LIMIT_REACHED);
-    assert_eq!(details.error_info().unwrap().metadata["rule"], "send_wait");
+    let metadata = &details.error_info().unwrap().metadata;
+    assert_eq!(
+        (metadata["rule"].as_str(), metadata["key"].as_str()),
+        ("send_wait", "phone+app+purpose")
+    );
     let quota = &details.quota_failure().unwrap().violations[0];
     assert_eq!(quota.subject, "send_wait");
     let wait = details.retry_info().unwrap().retry_delay;
@@ -45,7 +49,11 @@ async fn a_shared_limit_that_is_reached_names_its_rule_too() {
     api.house.clock.advance(Duration::from_secs(60));
     let refused = api.start(start_request()).await.unwrap_err();
     let details = assert_refused(&refused, Code::ResourceExhausted, reason::LIMIT_REACHED);
-    assert_eq!(details.error_info().unwrap().metadata["rule"], "unanswered_sends");
+    let metadata = &details.error_info().unwrap().metadata;
+    assert_eq!(
+        (metadata["rule"].as_str(), metadata["key"].as_str()),
+        ("unanswered_sends", "phone")
+    );
     assert!(details.retry_info().unwrap().retry_delay.is_some());
     assert_eq!(api.sent().await, 1);
 }
@@ -63,7 +71,10 @@ async fn a_country_that_is_not_allowed_is_denied_and_named() {
         let details = assert_refused(&refused, Code::PermissionDenied, reason::COUNTRY_NOT_ALLOWED);
         let metadata = &details.error_info().unwrap().metadata;
         assert_eq!(metadata.get("country").map(String::as_str), country);
-        assert_eq!(metadata["rule"], "countries");
+        assert_eq!(
+            (metadata["rule"].as_str(), metadata["key"].as_str()),
+            ("countries", "country")
+        );
     }
     assert!(api.store.is_empty());
 }

@@ -21,6 +21,13 @@ const MALFORMED_CODE: &str = "LEAKY-735519-CODE";
 /// What codes are bound to.
 const PAYEE: &str = "ACME-of-Springfield-0815";
 
+/// The address of a person's device.
+const ADDRESS: &str = "2001:db8:77aa:19f3::c0";
+/// A caller's id of it.
+const DEVICE: &str = "device-of-somebody-4a1c";
+/// Its answer to a challenge.
+const ANSWER: &str = "cc1.an-answer-to-a-challenge";
+
 /// A wrong code as random as the right one: one with a pattern, such as nothing but nines, occurs in a fraction of
 /// seconds too.
 pub(crate) fn shifted(code: &str, by: u32) -> String {
@@ -56,6 +63,9 @@ impl Walk {
             ("a malformed phone", MALFORMED.trim_start_matches('+')),
             ("a malformed code", MALFORMED_CODE),
             ("a context", PAYEE),
+            ("an address", ADDRESS),
+            ("a device", DEVICE),
+            ("an answer to a challenge", ANSWER),
         ] {
             secrets.add(what, secret);
         }
@@ -97,14 +107,33 @@ impl Walk {
         let (id, code) = self.open("+5511987650001").await;
         soon("that it is read", self.meta.phone.wait_for_status(1, Status::Read)).await;
         self.guess_wrong(&id, &shifted(&code, 7)).await;
+        let client = v1::Client {
+            ip_address: ADDRESS.to_owned(),
+            device_id: DEVICE.to_owned(),
+            challenge_answer: ANSWER.to_owned(),
+            challenged: true,
+        };
         let bound = v1::CheckVerificationRequest {
             context: [("payee".to_owned(), PAYEE.to_owned())].into(),
+            client: Some(client.clone()),
             ..check_request(&id, &code)
         };
         self.client.clone().check_verification(bound).await.unwrap();
-        start(&self.client, start_request("shop", "+5511987650001"))
-            .await
-            .unwrap();
+        let known = v1::StartVerificationRequest {
+            client: Some(client.clone()),
+            ..start_request("shop", "+5511987650001")
+        };
+        start(&self.client, known).await.unwrap();
+        let malformed = v1::Client {
+            ip_address: format!("[{ADDRESS}]:443"),
+            device_id: format!("{DEVICE} and more"),
+            ..client
+        };
+        let malformed = v1::StartVerificationRequest {
+            client: Some(malformed),
+            ..start_request("shop", "+5511987650001")
+        };
+        start(&self.client, malformed).await.unwrap_err();
         assert_eq!(check(&self.client, &id, &code).await, v1::CheckOutcome::Approved);
         assert_eq!(check(&self.client, &id, &code).await, v1::CheckOutcome::AlreadyApproved);
         self.meta.controls.clear_callback_url();

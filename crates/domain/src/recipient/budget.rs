@@ -43,13 +43,17 @@ impl Recipient {
             rule: RuleName::ConsecutiveWrongGuesses,
             until,
         });
+        let by_operator = self.operator_hold_until.map(|until| Restraint {
+            rule: RuleName::OperatorHold,
+            until,
+        });
         let day = window(
             &self.wrong_guesses,
             policy.wrong_guesses_per_day_max,
             DAY,
             RuleName::WrongGuessesPerDay,
         );
-        [held, day]
+        [held, by_operator, day]
             .into_iter()
             .flatten()
             .filter(|it| it.until > now)

@@ -62,7 +62,7 @@ impl Recipient {
         let Some(verification) = self.verification(order.serial) else {
             return CheckDecision::Unknown;
         };
-        if let Some(outcome) = final_outcome(&verification.state) {
+        if let Some(outcome) = self.final_outcome(verification, now) {
             return CheckDecision::Unchanged(outcome);
         }
         if let Some(restraint) = self.guess_restraint(policy, now) {
@@ -138,7 +138,7 @@ impl Recipient {
         self.approved_at = Some(now);
         self.consecutive_wrong_guesses = 0;
         self.last_wrong_guess_at = None;
-        std::mem::take(&mut self.unanswered_sends)
+        self.answer_sends()
     }
 
     /// Counts a wrong guess; true when it was the verification's last.
@@ -152,15 +152,20 @@ impl Recipient {
         }
         exhausted
     }
-}
 
-fn final_outcome(state: &VerificationState) -> Option<CheckOutcome> {
-    match *state {
-        VerificationState::Open => None,
-        VerificationState::Approved { at } => Some(CheckOutcome::AlreadyApproved { at }),
-        VerificationState::Expired { .. } => Some(CheckOutcome::Expired),
-        VerificationState::Exhausted { .. } => Some(CheckOutcome::Exhausted),
-        VerificationState::Canceled { .. } => Some(CheckOutcome::Canceled),
-        VerificationState::Failed { .. } | VerificationState::Blocked { .. } => Some(CheckOutcome::Failed),
+    fn final_outcome(&self, verification: &Verification, now: Timestamp) -> Option<CheckOutcome> {
+        match verification.state {
+            VerificationState::Open => None,
+            VerificationState::Approved { at } => Some(CheckOutcome::AlreadyApproved { at }),
+            VerificationState::Expired { .. } => Some(CheckOutcome::Expired),
+            VerificationState::Exhausted { .. } => Some(CheckOutcome::Exhausted),
+            VerificationState::Canceled { .. } => Some(CheckOutcome::Canceled),
+            VerificationState::Failed { .. } => Some(CheckOutcome::Failed),
+            // As long as the hold lasts that ended it, the hold is what the caller has to know of.
+            VerificationState::Blocked { .. } => {
+                let held = self.operator_hold_until.filter(|until| *until > now);
+                Some(held.map_or(CheckOutcome::Failed, |until| CheckOutcome::Held { until }))
+            }
+        }
     }
 }

@@ -5,18 +5,25 @@
 //! neither a resend nor a new start refills anything.
 
 mod budget;
+mod charges;
 mod check;
+mod effects;
 mod failure;
+mod hold;
 mod identity;
+mod pricing;
 mod send;
 mod settle;
 mod start;
 mod view;
 
 pub use budget::Restraint;
+pub use charges::SendCost;
 pub use check::{CheckDecision, CheckOrder};
+pub use effects::{ChargeTag, Charged, Conversion, Converted, Effects, Freed, MessagePrice, Repriced, Settles};
 pub use failure::Detour;
 pub use identity::BoundIdentity;
+pub use pricing::Difference;
 pub use send::{AttemptResult, Claim, Delay, NotSendable, StatusReport};
 pub use start::{StartDecision, StartOrder};
 pub use view::{Allowance, VerificationView};
@@ -68,6 +75,8 @@ pub struct Recipient {
     pub last_wrong_guess_at: Option<Timestamp>,
     /// Until when the recipient is held for wrong guesses in a row.
     pub held_until: Option<Timestamp>,
+    /// Until when an operator holds the recipient.
+    pub operator_hold_until: Option<Timestamp>,
     /// Requests that may be repeated; oldest first.
     pub requests: Vec<RememberedRequest>,
     /// Who was behind the number when a verification was approved, while the policy keeps it.
@@ -76,6 +85,8 @@ pub struct Recipient {
     pub changed_at: Timestamp,
     /// Until when a store has to keep the record readable.
     pub keep_until: Timestamp,
+    /// What follows from the decisions made on this value. Stores neither write nor read it.
+    pub effects: Effects,
 }
 
 impl Recipient {
@@ -95,15 +106,18 @@ impl Recipient {
             consecutive_wrong_guesses: 0,
             last_wrong_guess_at: None,
             held_until: None,
+            operator_hold_until: None,
             requests: Vec::new(),
             identity: None,
             changed_at: Timestamp::EPOCH,
             keep_until: Timestamp::EPOCH,
+            effects: Effects::default(),
         }
     }
 
     /// When somebody has to look again: a due send, a lease that may have been lost, an unknown send to settle, a
-    /// drop to presume, an expiry to record. `None`: only a caller can make something happen.
+    /// drop to presume, an expiry to record, a send that nobody finished. `None`: only a caller can make something
+    /// happen.
     pub fn wake_at(&self) -> Option<Timestamp> {
         let expiries = self
             .verifications
@@ -115,7 +129,8 @@ impl Recipient {
             .iter()
             .flat_map(|it| &it.deliveries)
             .filter_map(delivery_wake_at);
-        expiries.chain(deliveries).min()
+        let maturities = self.verifications.iter().filter_map(Verification::matures_at);
+        expiries.chain(deliveries).chain(maturities).min()
     }
 
     /// When the next message of the open verification is due, if one is.
@@ -163,8 +178,11 @@ impl Recipient {
         self.verifications.iter().rev().find(has)
     }
 
-    /// Marks the record as changed now, and says how long it has to be kept. Called once before every write.
+    /// Marks the record as changed now, says how long it has to be kept, and what follows from what changed. Called
+    /// once before every write.
     pub(crate) fn seal(&mut self, policy: &Policy, now: Timestamp) {
+        self.follow_failures();
+        self.balance();
         self.changed_at = now;
         let retention = policy.finished_retention;
         let verifications = self
@@ -180,9 +198,17 @@ impl Recipient {
         let identity = self.identity_until(policy);
         self.keep_until = verifications
             .chain(
-                [sends, guesses, requests, identity, self.held_until, self.wake_at()]
-                    .into_iter()
-                    .flatten(),
+                [
+                    sends,
+                    guesses,
+                    requests,
+                    identity,
+                    self.held_until,
+                    self.operator_hold_until,
+                    self.wake_at(),
+                ]
+                .into_iter()
+                .flatten(),
             )
             .fold(now.plus(DAY), Timestamp::max);
     }
@@ -239,6 +265,11 @@ impl Delivery {
             state,
             report: None,
             messages: Vec::new(),
+            charges: Vec::new(),
+            charged_at: now,
+            price: None,
+            conversion: Conversion::NotCounted,
+            matures_at: None,
         }
     }
 

@@ -247,6 +247,9 @@ impl Recipient {
         if state.rank() <= delivery.state.rank() {
             return is_news;
         }
+        delivery.leaves(now);
+        // Whatever the provider says of it, it has had the message. So the order in which it says it does not matter.
+        delivery.settle_acceptance();
         if state == DeliveryState::Sent {
             delivery.drop_at.get_or_insert(drop_time(policy, now));
         }
@@ -265,6 +268,8 @@ impl Recipient {
             if let Some(at) = verification.next_try(number, &failure, policy, jitter, now) {
                 // The failed message stays failed; what is tried again is a new one with the same code.
                 verification.add_delivery(wording, DeliveryState::Due { at }, tries, now);
+                verification.inherit(&mut self.effects, number);
+                verification.hand_reservation_on(number);
             }
         } else if policy.identity_memory.is_some() && status.identity.is_some() {
             // Late word of an older message may be about the phone before.
@@ -351,6 +356,7 @@ impl Delivery {
         if state.rank() <= self.state.rank() {
             return false;
         }
+        self.leaves(now);
         self.drop_at = Some(drop_time(policy, now));
         self.report = None;
         self.put(state, now);
@@ -366,6 +372,7 @@ impl Delivery {
         now: Timestamp,
     ) {
         if failure.step == NextStep::Uncertain {
+            self.leaves(now);
             self.drop_at = Some(drop_time(policy, now));
             let settle_at = (!self.repeated).then(|| now.plus(policy.settle_wait));
             self.put(DeliveryState::Unknown { settle_at }, now);

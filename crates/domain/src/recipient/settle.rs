@@ -28,6 +28,7 @@ impl Recipient {
             }
         }
         self.give_up_if_hopeless(now);
+        self.miss_matured(now);
     }
 
     /// Ends the open verification when it was opened in the future of `clock`: the clock that opened it was wrong, and
@@ -68,6 +69,7 @@ impl Recipient {
         self.sends.retain(|at| at.plus(DAY) > now);
         self.wrong_guesses.retain(|at| at.plus(DAY) > now);
         self.held_until = self.held_until.filter(|until| *until > now);
+        self.operator_hold_until = self.operator_hold_until.filter(|until| *until > now);
         if self.identity_until(policy).is_none_or(|until| until <= now) {
             self.identity = None;
         }
@@ -101,6 +103,7 @@ impl Delivery {
             DeliveryState::Due { .. } if !sendable => self.withdraw(FailureReason::TooLate, now),
             // Whoever claimed it is gone and may or may not have sent it. The lease held the wait for a webhook.
             DeliveryState::Sending { lease_until } if lease_until <= now => {
+                self.leaves(lease_until);
                 self.drop_at.get_or_insert(drop_time(policy, lease_until));
                 self.repeat_or_wait(policy, sendable, now);
             }

@@ -69,11 +69,7 @@ impl Recipient {
             return decision;
         }
         let restraint = self.send_restraint(policy, now);
-        // A code bound to something else, or whose key is gone, can be neither joined nor sent again: it would never be
-        // accepted.
-        let of_use = |it: &&Verification| it.recipe.context == order.context && keys.holds(&it.recipe.key);
-        let open = self.open().filter(of_use);
-        match (open, restraint) {
+        match (self.open_for(order, keys), restraint) {
             (Some(open), Some(_)) => {
                 let serial = open.serial;
                 self.join(serial, order.request, now)
@@ -82,6 +78,18 @@ impl Recipient {
             (Some(open), None) if open.is_sendable(policy, now) => self.resend(order, policy, now),
             (_, None) => self.open_new(order, policy, now),
         }
+    }
+
+    /// Whether a start that sends would send the open verification again, and not open another one.
+    pub fn would_resend(&self, order: &StartOrder, policy: &Policy, keys: &KeyRing, now: Timestamp) -> bool {
+        self.open_for(order, keys).is_some_and(|it| it.is_sendable(policy, now))
+    }
+
+    /// The open verification if a start may join it or send it again. A code bound to something else, or whose key is
+    /// gone, would never be accepted.
+    fn open_for(&self, order: &StartOrder, keys: &KeyRing) -> Option<&Verification> {
+        let of_use = |it: &&Verification| it.recipe.context == order.context && keys.holds(&it.recipe.key);
+        self.open().filter(of_use)
     }
 
     fn repeated_start(&self, request: Option<RequestDigest>) -> Option<StartDecision> {

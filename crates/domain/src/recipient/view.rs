@@ -1,5 +1,6 @@
 //! What callers are told about a verification: the whole of it, and what they may do next and when.
 
+use crate::delivery::Delivery;
 use crate::id::{AppId, Purpose, RecipientKey, Serial, VerificationId};
 use crate::key::Identity;
 use crate::policy::Policy;
@@ -27,7 +28,8 @@ pub struct VerificationView {
     pub app: AppId,
     /// The purpose.
     pub purpose: Purpose,
-    /// The verification itself.
+    /// The verification itself, without the books of its deliveries: what is charged and counted is no caller's
+    /// business, and no change that anybody who watches has to be told.
     pub verification: Verification,
     /// Wrong guesses left, whichever budget is the tightest.
     pub guesses_left: u8,
@@ -48,6 +50,8 @@ impl Recipient {
         now: Timestamp,
     ) -> Option<VerificationView> {
         let verification = self.verification(serial)?;
+        let mut shown = verification.clone();
+        shown.deliveries.iter_mut().for_each(Delivery::close_books);
         let check = match self.guess_restraint(policy, now) {
             _ if !verification.is_open() => Allowance::Never,
             Some(restraint) => Allowance::Later(restraint),
@@ -62,7 +66,7 @@ impl Recipient {
                 .send_restraint(policy, now)
                 .map_or(Allowance::Now, Allowance::Later),
             check,
-            verification: verification.clone(),
+            verification: shown,
         })
     }
 }

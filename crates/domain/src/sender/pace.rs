@@ -143,6 +143,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
     use crate::limit::{self, LimitState, Refused};
 
@@ -171,7 +173,7 @@ mod tests {
                     if !pace.may_refill(at(now)) {
                         break;
                     }
-                    match limit::take(shared, pace.quota(), NonZeroU32::MIN, at(now)) {
+                    match limit::take(shared, pace.quota(), NonZeroU64::MIN, at(now)) {
                         Ok(state) => {
                             shared = Some(state);
                             pace.refilled(at(now));

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use crate::delivery::{Delivery, DeliveryReport, IdentityHash, MessageId};
 use crate::event::{Event, IgnoredReport};
 use crate::id::RecipientKey;
+use crate::money::Pricing;
+use crate::phone::PhoneNumber;
 use crate::ports::{Courier, Errand, Observer, Random};
 use crate::recipient::{Detour, Recipient, StatusReport};
 use crate::reference::DeliveryReference;
@@ -30,6 +32,10 @@ pub struct ReportedDelivery {
     pub identity: Option<IdentityHash>,
     /// The sender it went out from.
     pub sender: Option<SenderId>,
+    /// What it is billed as.
+    pub pricing: Option<Pricing>,
+    /// Whom it went to. Believed only where it leads to the record that the reference is about.
+    pub phone: Option<PhoneNumber>,
 }
 
 impl ReportedDelivery {
@@ -41,6 +47,8 @@ impl ReportedDelivery {
             message: None,
             identity: None,
             sender: None,
+            pricing: None,
+            phone: None,
         }
     }
 }
@@ -154,6 +162,10 @@ impl ApplyDelivery {
                     let forgotten = Applied::Ignored(IgnoredReport::Forgotten);
                     return Ok(Decision::Keep(vec![forgotten; reports.len()]));
                 };
+                let (app, purpose) = (&recipient.app, &recipient.purpose);
+                let is_of = |phone: &&PhoneNumber| self.records.key_of(app, purpose, phone) == key;
+                let mut phones = reports.iter().filter_map(|(_, report)| report.phone.as_ref());
+                recipient.effects.phone = phones.find(is_of).cloned();
                 let applied: Vec<_> = reports
                     .iter()
                     .map(|(reference, report)| self.apply_one(&mut recipient, reference, report, jitter, moment))
@@ -215,10 +227,15 @@ impl ApplyDelivery {
             detour,
         };
         let (policy, now) = (&moment.policy, moment.now);
-        if !recipient.apply_report(id.serial(), number, &status, policy, jitter, now) {
-            return Applied::Ignored(IgnoredReport::Stale);
+        let mut moved = recipient.apply_report(id.serial(), number, &status, policy, jitter, now);
+        if let (Some(pricing), Some(money)) = (reported.pricing, &rulebook.money) {
+            moved |= recipient.apply_pricing(id.serial(), number, pricing, money);
         }
-        Applied::Moved
+        if moved {
+            Applied::Moved
+        } else {
+            Applied::Ignored(IgnoredReport::Stale)
+        }
     }
 
     /// Takes note of a failure that a webhook speaks of: unpaid accounts and paused templates are mostly told about

@@ -24,7 +24,7 @@ impl Cancel {
     /// Carries a cancellation out.
     pub async fn execute(&self, caller: &Caller, name: &VerificationName) -> Result<VerificationView, Error> {
         let identity = &self.records.rulebook.identity;
-        let key = name.key(identity);
+        let key = name.key(&self.records);
         let decided = self
             .records
             .decide(key, None, None, |recipient, moment| {

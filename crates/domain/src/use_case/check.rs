@@ -1,22 +1,24 @@
 //! Check: compare one guess. It is counted before anybody hears the answer.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::app::Caller;
+use crate::client::Client;
 use crate::code::{Guess, LENGTH_MAX};
 use crate::context::ContextDigest;
 use crate::event::Event;
-use crate::id::{Identified, Serial};
+use crate::id::{Identified, RecipientKey, Serial};
 use crate::limit::Charge;
-use crate::ports::{Courier, Errand};
+use crate::phone::PhoneNumber;
+use crate::ports::{GiveBack, NumberingPlan};
 use crate::recipient::{CheckDecision, CheckOrder, Recipient, VerificationView};
 use crate::request::{RequestDigest, RequestId};
+use crate::rule::{Action, Subject};
 use crate::time::Timestamp;
-use crate::use_case::records::{Decision, Moment};
-use crate::use_case::start::unanswered_charge;
-use crate::use_case::{ContextPairs, Error, Field, Ports, Records, VerificationName, context_digest};
+use crate::use_case::records::{Decided, Decision, Moment, was_left_out};
+use crate::use_case::{ContextPairs, Error, Field, Guard, Ports, Records, VerificationName, context_digest};
 use crate::verification::CheckOutcome;
 
 /// What a caller brings. `Debug` leaves the context out.
@@ -27,6 +29,8 @@ pub struct CheckRequest {
     pub guess: Guess,
     /// What the caller says the code is bound to.
     pub context: ContextPairs,
+    /// What the caller says about the person's device.
+    pub client: Client,
     /// Makes a repeat safe.
     pub request_id: Option<RequestId>,
     /// After this, nothing is compared.
@@ -53,29 +57,34 @@ pub struct CheckAnswer {
 /// Compares a guess with the code of a verification.
 pub struct Check {
     records: Arc<Records>,
-    courier: Arc<dyn Courier>,
+    guard: Arc<Guard>,
+    numbering: Arc<dyn NumberingPlan>,
 }
 
 struct Answer {
     outcome: CheckOutcome,
     view: VerificationView,
     answered: Option<Charge>,
+    /// Whether a guess was compared, just now.
+    is_compared: bool,
 }
 
 impl Check {
     /// Wires the use case to its ports.
-    pub fn new(records: &Arc<Records>, ports: &Ports) -> Self {
+    pub fn new(records: &Arc<Records>, guard: &Arc<Guard>, ports: &Ports) -> Self {
         Self {
             records: Arc::clone(records),
-            courier: Arc::clone(&ports.courier),
+            guard: Arc::clone(guard),
+            numbering: Arc::clone(&ports.numbering),
         }
     }
 
-    /// Carries a check out. Every outcome of a comparison is an answer; errors are those of [`Error`].
+    /// Carries a check out. Every outcome of a comparison is an answer; errors are those of [`Error`]. A rule about
+    /// guesses that is used up is [`Error::LimitReached`], and then nothing was compared.
     pub async fn execute(&self, caller: &Caller, request: CheckRequest) -> Result<CheckAnswer, Error> {
         let identity = &self.records.rulebook.identity;
         let context = context_digest(identity, &request.context)?;
-        let key = request.name.key(identity);
+        let key = request.name.key(&self.records);
         let decided = self
             .records
             .decide(key, None, request.deadline, |recipient, moment| {
@@ -90,19 +99,11 @@ impl Check {
                         .as_ref()
                         .map(|id| self.digest(caller, id, &request, context)),
                 };
-                self.decide_once(recipient, key, &order, moment)
+                self.decide_once(recipient, key, &order, (caller, &request.client), moment)
             })
             .await?;
-        let Answer {
-            outcome,
-            view,
-            answered,
-        } = decided.answer;
-        if let Some(charge) = answered
-            && let Err(Errand::GiveBack(charges)) = self.courier.hand_over(Errand::GiveBack(vec![charge]))
-        {
-            self.records.give_back(&charges).await;
-        }
+        self.follow_up(&decided).await;
+        let Answer { outcome, view, .. } = decided.answer;
         let subject = Identified {
             app: view.app.clone(),
             purpose: view.purpose.clone(),
@@ -119,53 +120,116 @@ impl Check {
     fn decide_once(
         &self,
         mut recipient: Recipient,
-        key: crate::id::RecipientKey,
+        key: RecipientKey,
         order: &CheckOrder<'_>,
+        asking: (&Caller, &Client),
         moment: &Moment,
     ) -> Result<Decision<Answer>, Error> {
         let rulebook = &self.records.rulebook;
-        // The phone leaves the record with the approval, and its charge goes back under its name.
-        let phone = recipient.phone.clone();
-        let (outcome, serial, answered_sends, write) =
-            match recipient.check(order, &moment.policy, &rulebook.keys, moment.now) {
-                CheckDecision::Compared {
-                    outcome,
-                    answered_sends,
-                } => (outcome, order.serial, answered_sends, true),
-                // An approval is said again only after another confirmed write: the first one may have been lost with
-                // the answer that told of it.
-                CheckDecision::Repeated { outcome, serial } => (outcome, serial, 0, outcome == CheckOutcome::Approved),
-                CheckDecision::KeyWithdrawn => (CheckOutcome::Canceled, order.serial, 0, false),
-                // What time did to the record since it was written is written with the answer that tells of it, so that a
-                // clock that steps back cannot revive a code that was called expired.
-                CheckDecision::Unchanged(outcome) => (outcome, order.serial, 0, moment.is_due),
-                CheckDecision::Malformed => return Err(malformed(&recipient, order.serial)),
-                CheckDecision::RequestIdReused => return Err(Error::RequestIdReused),
-                CheckDecision::Unknown => return Err(Error::NotFound),
-            };
+        // The phone leaves the record with the approval, and what is charged and goes back does so under its name.
+        let phone = recipient.phone.as_ref().map(|it| self.numbering.canonical(it));
+        let decision = recipient.check(order, &moment.policy, &rulebook.keys, moment.now);
+        let is_compared = matches!(decision, CheckDecision::Compared { .. });
+        let (outcome, serial, answered_sends, write) = match decision {
+            CheckDecision::Compared {
+                outcome,
+                answered_sends,
+            } => (outcome, order.serial, answered_sends, true),
+            // An approval is said again only after another confirmed write: the first one may have been lost with
+            // the answer that told of it.
+            CheckDecision::Repeated { outcome, serial } => (outcome, serial, 0, outcome == CheckOutcome::Approved),
+            CheckDecision::KeyWithdrawn => (CheckOutcome::Canceled, order.serial, 0, false),
+            // What time did to the record since it was written is written with the answer that tells of it, so that a
+            // clock that steps back cannot revive a code that was called expired.
+            CheckDecision::Unchanged(outcome) => (outcome, order.serial, 0, moment.is_due),
+            CheckDecision::Malformed => return Err(malformed(&recipient, order.serial)),
+            CheckDecision::RequestIdReused => return Err(Error::RequestIdReused),
+            CheckDecision::Unknown => return Err(Error::NotFound),
+        };
         let view = recipient
             .view(&rulebook.identity, key, serial, &moment.policy, moment.now)
             .ok_or(Error::NotFound)?;
         let answered = phone
-            .zip(NonZeroU32::new(answered_sends))
+            .as_ref()
+            .zip(NonZeroU64::new(u64::from(answered_sends)))
             .map(|(phone, amount)| Charge {
                 amount,
-                ..unanswered_charge(&self.records, &phone, &moment.policy)
+                ..rulebook.unanswered_charge(phone, &moment.policy)
             });
+        let charges = match &phone {
+            Some(phone) if is_compared => self.charges(&recipient, phone, asking),
+            _ => Vec::new(),
+        };
         let answer = Answer {
             outcome,
             view,
             answered,
+            is_compared,
         };
         Ok(if write {
             Decision::Replace {
                 recipient,
-                charges: Vec::new(),
+                charges,
                 answer,
             }
         } else {
             Decision::Keep(answer)
         })
+    }
+
+    /// What comparing a guess costs.
+    fn charges(&self, recipient: &Recipient, phone: &PhoneNumber, (caller, client): (&Caller, &Client)) -> Vec<Charge> {
+        let rulebook = &self.records.rulebook;
+        let subject = Subject {
+            phone,
+            country: self.numbering.lookup(phone).country,
+            client,
+            app: &recipient.app,
+            purpose: &recipient.purpose,
+            caller: &caller.id,
+        };
+        rulebook.rules.charges(&rulebook.identity, Action::Check, &subject)
+    }
+
+    /// What follows from a guess that was compared: a right one gives back what it cost, and what it answered.
+    async fn follow_up(&self, decided: &Decided<Answer>) {
+        let Answer {
+            outcome,
+            view,
+            answered,
+            is_compared,
+        } = &decided.answer;
+        if !is_compared {
+            return;
+        }
+        let is_right = *outcome == CheckOutcome::Approved;
+        let now = self.records.clock.now();
+        self.guard.hear_guess(&view.app, is_right, now);
+        let charged = decided.charges.iter().zip(&decided.standings);
+        let mut taken = Vec::new();
+        for (charge, standing) in charged {
+            if was_left_out(charge, standing) {
+                self.records.observer.record(&Event::Shadowed {
+                    app: view.app.clone(),
+                    purpose: view.purpose.clone(),
+                    rule: charge.rule,
+                    parts: charge.parts,
+                });
+            } else if is_right {
+                taken.push(*charge);
+            }
+        }
+        let taken = GiveBack {
+            charges: taken,
+            taken_at: decided.charged_at,
+        };
+        // Answered, they count no more, whenever they were sent: all of it goes back.
+        let answered = GiveBack {
+            charges: answered.iter().copied().collect(),
+            taken_at: now,
+        };
+        let owed = [taken, answered].into_iter().filter(|it| !it.charges.is_empty());
+        self.records.give_back_soon(owed.collect()).await;
     }
 
     fn digest(

@@ -9,10 +9,9 @@ use crate::delivery::{MessageId, MessageTag};
 use crate::event::Event;
 use crate::id::{AppId, Purpose, RecipientKey};
 use crate::phone::PhoneNumber;
-use crate::ports::NumberingPlan;
 use crate::sender::SenderId;
 use crate::use_case::records::Decision;
-use crate::use_case::{Error, Ports, Records};
+use crate::use_case::{Error, Records};
 use crate::verification::CanceledBy;
 
 /// A person's word that they did not ask for a code.
@@ -29,15 +28,13 @@ pub struct Disowned {
 /// Believes a person who did not ask: cancels the verification their answer is about, if it is still open.
 pub struct Disown {
     records: Arc<Records>,
-    numbering: Arc<dyn NumberingPlan>,
 }
 
 impl Disown {
     /// Wires the use case to its ports.
-    pub fn new(records: &Arc<Records>, ports: &Ports) -> Self {
+    pub fn new(records: &Arc<Records>) -> Self {
         Self {
             records: Arc::clone(records),
-            numbering: Arc::clone(&ports.numbering),
         }
     }
 
@@ -55,8 +52,7 @@ impl Disown {
         Ok(false)
     }
 
-    /// Where the record may be: one key for each spelling of the number and each purpose of the apps that send from
-    /// where the person answered to.
+    /// Where the record may be: one key for each purpose of the apps that send from where the person answered to.
     fn possible_keys(&self, disowned: &Disowned) -> Vec<RecipientKey> {
         let rulebook = &self.records.rulebook;
         // A number that left the configuration may still be answered to; then every app is looked at.
@@ -69,15 +65,8 @@ impl Disown {
             .filter(|(_, app)| uses(app))
             .flat_map(|(id, app)| app.purposes.keys().map(move |purpose| (id, purpose)))
             .collect();
-        let spellings = std::iter::once(disowned.from.clone()).chain(self.numbering.aliases(&disowned.from));
-        spellings
-            .flat_map(|phone| {
-                let key = move |(app, purpose): &(&AppId, &Purpose)| {
-                    RecipientKey::derive(&rulebook.identity, app, purpose, &phone)
-                };
-                places.iter().map(key).collect::<Vec<_>>()
-            })
-            .collect()
+        let key = |(app, purpose): (&AppId, &Purpose)| self.records.key_of(app, purpose, &disowned.from);
+        places.into_iter().map(key).collect()
     }
 
     async fn disown(&self, key: RecipientKey, tag: MessageTag) -> Result<bool, Error> {

@@ -111,8 +111,8 @@ impl Dispatch {
                     Sent::Waits(postponed) => Some(postponed),
                 }
             }
-            Errand::GiveBack(charges) => {
-                self.records.give_back(&charges).await;
+            Errand::GiveBack(owed) => {
+                self.records.give_back(&owed).await;
                 None
             }
             Errand::Wake(key) => self.wake(key).await.ok().flatten(),

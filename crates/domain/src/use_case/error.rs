@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::country::CountryCode;
 use crate::delivery::{Fault, ProviderReport};
-use crate::limit::RuleName;
-use crate::ports::StoreError;
+use crate::limit::{KeyParts, RuleName};
+use crate::ports::{ChallengeRefusal, IssuedChallenge, StoreError};
 
 /// A field of a request that was malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,16 @@ pub enum Field {
     Package,
     /// The context.
     Context,
+    /// The address of the person's device.
+    ClientIp,
+    /// The caller's id of the person's device.
+    Device,
+    /// The answer to a challenge.
+    ChallengeAnswer,
+    /// The block that is to be lifted.
+    Block,
+    /// How long a recipient is to be held.
+    Hold,
 }
 
 /// What is wrong with one field, and what to write instead. Never repeats the value.
@@ -68,6 +78,8 @@ pub enum Error {
     LimitReached {
         /// The rule.
         rule: RuleName,
+        /// What it tells apart.
+        parts: KeyParts,
         /// How long until it lets go, if it ever does.
         retry_after: Option<Duration>,
     },
@@ -77,6 +89,29 @@ pub enum Error {
         /// The country, when the number has one.
         country: Option<CountryCode>,
     },
+    /// The guard has stopped the phone's block of numbers or its country.
+    #[error("the guard has stopped sends to that {area}")]
+    Blocked {
+        /// The kind of area, as one word.
+        area: &'static str,
+        /// Why, as one word.
+        alarm: &'static str,
+        /// How long until it lets go; `None` when an operator has to.
+        retry_after: Option<Duration>,
+    },
+    /// The guard wants the person to be challenged first.
+    #[error("a challenge has to be met first")]
+    ChallengeRequired {
+        /// The kind of area, as one word.
+        area: &'static str,
+        /// Why the answer that was given, if any, does not count.
+        refusal: ChallengeRefusal,
+        /// A challenge to hand to the person's device; `None` when the caller has to challenge by its own means.
+        challenge: Option<IssuedChallenge>,
+    },
+    /// The caller may use the app and not operate it.
+    #[error("the caller may not operate the app")]
+    MayNotOperate,
     /// The app has no template in any language that would do.
     #[error("the app has no template to send")]
     TemplateMissing,

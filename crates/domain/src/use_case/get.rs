@@ -22,7 +22,7 @@ impl Get {
     /// The verification as it is now, whether or not anybody recorded it yet.
     pub async fn execute(&self, caller: &Caller, name: &VerificationName) -> Result<VerificationView, Error> {
         let identity = &self.records.rulebook.identity;
-        let key = name.key(identity);
+        let key = name.key(&self.records);
         let (recipient, moment) = self.records.read(key).await?;
         let serial = name.resolve(recipient.as_ref(), caller, identity)?;
         recipient

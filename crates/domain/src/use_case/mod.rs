@@ -3,14 +3,21 @@
 //! Driving adapters call these structs and nothing else. The one loop that loads, decides and replaces is
 //! `Records::decide`; no use case writes its own.
 
+mod admin;
 mod apply_delivery;
+mod budgets;
 mod cancel;
 mod check;
+mod costs;
 mod disown;
 mod dispatch;
 mod error;
+mod explain;
 mod get;
+mod guard;
+mod judge;
 mod records;
+mod replay;
 mod senders;
 mod start;
 mod templates;
@@ -22,24 +29,31 @@ use std::sync::Arc;
 
 use crate::app::{Apps, Caller};
 use crate::context::ContextDigest;
+use crate::guard::GuardSettings;
 use crate::id::{AppId, Environment, Purpose, RecipientKey, Serial, VerificationId};
 use crate::key::{Identity, KeyRing};
+use crate::money::Money;
 use crate::phone::PhoneNumber;
 use crate::policy::{Countries, Policy, PolicySettings};
 use crate::ports::{
-    ChangeFeed, Clock, Courier, LimitStore, Messenger, NumberingPlan, Observer, Random, RecipientStore,
-    SenderDirectory, TemplateCatalog,
+    ChallengeVerifier, ChangeFeed, Clock, Courier, GuardStore, LimitStore, Messenger, NumberingPlan, Observer, Random,
+    RecipientStore, SenderDirectory, TallyStore, TemplateCatalog,
 };
 use crate::recipient::Recipient;
+use crate::rule::Rules;
 
+pub use admin::{Admin, BLOCKS_LISTED_MAX, HOLD_MAX, HOLD_MIN, ListedBlock};
 pub use apply_delivery::{Applied, ApplyDelivery, RecipientReports, ReportedDelivery};
 pub use cancel::Cancel;
 pub use check::{Check, CheckAnswer, CheckRequest};
 pub use disown::{Disown, Disowned};
 pub use dispatch::{Dispatch, Postponed};
 pub use error::{Error, Field, Violation};
+pub use explain::{ExplainStart, ExplainedBucket, ExplainedQuota, StartExplanation};
 pub use get::Get;
+pub use guard::Guard;
 pub use records::Records;
+pub use replay::{Mark, RecordedEvent, RecordedSubject, RecordedVerdict, Replay, ReplayRow, ReplayTable};
 pub use senders::{Senders, StandingFault};
 pub use start::{Start, StartAnswer, StartRequest};
 pub use templates::{
@@ -62,6 +76,14 @@ pub struct Rulebook {
     pub identity: Identity,
     /// The installation's name in webhook references.
     pub environment: Environment,
+    /// The shared rules.
+    pub rules: Rules,
+    /// What messages cost and what may be spent; `None` when nobody counts.
+    pub money: Option<Money>,
+    /// The numbers of the guard; `None` when it is off.
+    pub guard: Option<GuardSettings>,
+    /// Whether every decision about a start is told as [`crate::event::Event::Decided`].
+    pub records_decisions: bool,
 }
 
 impl Rulebook {
@@ -103,10 +125,10 @@ pub enum VerificationName {
 }
 
 impl VerificationName {
-    fn key(&self, identity: &Identity) -> RecipientKey {
+    fn key(&self, records: &Records) -> RecipientKey {
         match self {
             Self::Id(id) => id.recipient(),
-            Self::Newest { app, phone, purpose } => RecipientKey::derive(identity, app, purpose, phone),
+            Self::Newest { app, phone, purpose } => records.key_of(app, purpose, phone),
         }
     }
 
@@ -152,6 +174,12 @@ pub struct Ports {
     pub recipients: Arc<dyn RecipientStore>,
     /// Keeps shared limits.
     pub limits: Arc<dyn LimitStore>,
+    /// Counts what happens, hour by hour.
+    pub tallies: Arc<dyn TallyStore>,
+    /// What the guard remembers.
+    pub guard: Arc<dyn GuardStore>,
+    /// Tells people from programs.
+    pub challenges: Arc<dyn ChallengeVerifier>,
     /// Hints at changes.
     pub feed: Arc<dyn ChangeFeed>,
     /// Sends messages.
@@ -197,6 +225,12 @@ pub struct UseCases {
     pub board: Arc<TemplateBoard>,
     /// Plan and change templates.
     pub manage_templates: Arc<ManageTemplates>,
+    /// Say what a start would come to.
+    pub explain_start: Arc<ExplainStart>,
+    /// Lift blocks; hold, release and erase recipients.
+    pub admin: Arc<Admin>,
+    /// What stops those who send codes that nobody gives back.
+    pub guard: Arc<Guard>,
 }
 
 impl UseCases {
@@ -204,8 +238,10 @@ impl UseCases {
     pub fn new(rulebook: &Arc<Rulebook>, ports: &Ports) -> Self {
         let board = Arc::new(TemplateBoard::new(rulebook, ports));
         let senders = Arc::new(Senders::new(rulebook, &board, ports));
-        let records = Arc::new(Records::new(Arc::clone(rulebook), ports));
-        let (start, check) = (Start::new(&records, &senders, ports), Check::new(&records, ports));
+        let guard = Arc::new(Guard::new(rulebook, ports));
+        let records = Arc::new(Records::new(Arc::clone(rulebook), &guard, ports));
+        let start = Start::new(&records, &senders, &guard, ports);
+        let check = Check::new(&records, &guard, ports);
         let dispatch = Dispatch::new(&records, &senders, ports);
         Self {
             start: Arc::new(start),
@@ -215,7 +251,10 @@ impl UseCases {
             watch: Arc::new(Watch::new(&records)),
             dispatch: Arc::new(dispatch),
             apply_delivery: Arc::new(ApplyDelivery::new(&records, &senders, ports)),
-            disown: Arc::new(Disown::new(&records, ports)),
+            disown: Arc::new(Disown::new(&records)),
+            explain_start: Arc::new(ExplainStart::new(&records, &senders, &guard, ports)),
+            admin: Arc::new(Admin::new(&records, &guard, ports)),
+            guard,
             board,
             manage_templates: Arc::new(ManageTemplates::new(
                 rulebook,

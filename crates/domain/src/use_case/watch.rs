@@ -39,7 +39,7 @@ impl Watch {
     /// [`super::Get`], and with [`Error::Store`] too when the feed cannot be listened to.
     pub async fn begin(&self, caller: &Caller, name: &VerificationName) -> Result<Watching, Error> {
         let identity = &self.records.rulebook.identity;
-        let key = name.key(identity);
+        let key = name.key(&self.records);
         // Before the record is read: what changes from here on is heard, and what changed before is in the record.
         let hints = self.records.listen(key).await?;
         let (recipient, moment) = self.records.read(key).await?;

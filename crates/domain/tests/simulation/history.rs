@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign_domain::app::Caller;
+use countersign_domain::client::Client;
 use countersign_domain::code::Guess;
 use countersign_domain::delivery::{DeliveryReport, Fault, NextStep, ProviderReport, Rejection};
 use countersign_domain::id::{Purpose, ShardCount, VerificationId};
+use countersign_domain::money::{PriceCategory, Pricing};
 use countersign_domain::phone::PhoneNumber;
-use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
 use countersign_domain::ports::{Clock, Courier, Errand, LimitStore, RecipientStore};
 use countersign_domain::request::RequestId;
 use countersign_domain::template::Platform;
@@ -18,12 +19,15 @@ use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{CheckRequest, Ports, ReportedDelivery, StartRequest, UseCases, VerificationName};
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_memory::feed::MemoryFeed;
+use countersign_store_memory::guard::MemoryGuard;
 use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_memory::recipients::MemoryStore;
+use countersign_store_memory::tallies::MemoryTallies;
 use countersign_testkit::catalog::FakeCatalog;
 use countersign_testkit::clock::ManualClock;
 use countersign_testkit::directory::FakeDirectory;
 use countersign_testkit::fixture;
+use countersign_testkit::guard::EasyChallenge;
 use countersign_testkit::numbering::OpenNumbering;
 use countersign_testkit::random::SeededRandom;
 use countersign_testkit::recorder::EventRecorder;
@@ -31,9 +35,11 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::oracle::{Asked, Oracle};
-use crate::schedule::{Actor, Schedule};
+use crate::schedule::{Actor, Schedule, now_or_never};
 use crate::tally::Tally;
-use crate::world::{Dice, SimLimits, SimMessenger, SimStore, World, news_of_a_template, with_two_senders};
+use crate::world::{
+    Dice, SimLimits, SimMessenger, SimStore, World, limited, news_of_a_template, policy, with_two_senders,
+};
 
 const INSTANCES: usize = 2;
 const STEPS: u32 = 160;
@@ -90,6 +96,8 @@ impl History {
             dice: Dice::new(StdRng::seed_from_u64(seed ^ 0x5eed)),
             clock: Arc::new(ManualClock::default()),
             trouble: Arc::new(AtomicBool::new(true)),
+            // A store that ignores versions accounts for nothing.
+            is_calm: !careless && seed.is_multiple_of(2),
         });
         let store = SimStore {
             world: Arc::clone(&world),
@@ -101,12 +109,16 @@ impl History {
             inner: MemoryLimits::default(),
         };
         let (store, limits): (Arc<dyn RecipientStore>, Arc<dyn LimitStore>) = (Arc::new(store), Arc::new(limits));
-        let rulebook = Arc::new(with_two_senders(policy));
+        let rulebook = Arc::new(limited(with_two_senders(policy)));
+        let (guard, tallies) = (Arc::new(MemoryGuard::new()), Arc::new(MemoryTallies::new()));
         let instances = (0..INSTANCES).map(|number| {
             let errands = Arc::new(Errands::default());
             let ports = Ports {
                 recipients: Arc::clone(&store),
                 limits: Arc::clone(&limits),
+                tallies: Arc::clone(&tallies) as _,
+                guard: Arc::clone(&guard) as _,
+                challenges: Arc::new(EasyChallenge),
                 feed: Arc::new(MemoryFeed::default()),
                 messenger: Arc::new(SimMessenger {
                     world: Arc::clone(&world),
@@ -164,7 +176,11 @@ impl History {
                 let board = &self.instances[instance].use_cases.board;
                 board.hear(&news_of_a_template(&mut self.rng));
             }
-            35 if self.rng.random_range(0..4) == 0 => self.crash(instance),
+            35 if self.rng.random_range(0..4) == 0 && !self.world.is_calm => self.crash(instance),
+            36 => {
+                let guard = Arc::clone(&self.instances[instance].use_cases.guard);
+                now_or_never(async move { guard.flush().await }).unwrap();
+            }
             _ => self.step(),
         }
     }
@@ -189,6 +205,7 @@ impl History {
             package: None,
             context: self.context(),
             accept_identity_change: false,
+            client: Client::default(),
             request_id: request_id.and_then(|it| RequestId::parse(&it).unwrap()),
             // As the server sets it: no request is decided anew hours after it was charged.
             deadline: Some(self.world.clock.now().plus(Duration::from_secs(5))),
@@ -249,6 +266,7 @@ impl History {
             name: VerificationName::Id(id),
             guess: Guess::parse(&asked.guess).unwrap(),
             context: asked.context.clone(),
+            client: Client::default(),
             request_id: RequestId::parse(&asked.request_id).unwrap(),
             deadline: None,
         };
@@ -312,7 +330,12 @@ impl History {
                 report: ProviderReport::new(131_026, "simulated", ""),
             },
         };
-        ReportedDelivery::new(reference, report)
+        let mut reported = ReportedDelivery::new(reference, report);
+        reported.pricing = self.rng.random_bool(0.5).then(|| Pricing {
+            category: PriceCategory::Authentication,
+            is_billable: self.rng.random_bool(0.8),
+        });
+        reported
     }
 
     fn run_errands(&mut self, instance: usize) {
@@ -384,6 +407,7 @@ impl History {
             self.wake(0);
             self.drain();
         }
+        self.world.oracle.ledger.check(self.world.is_calm);
         for id in self.world.oracle.opened() {
             let get = Arc::clone(&self.instances[0].use_cases.get);
             let view = now_or_never(async move { get.execute(&fixture::caller(), &VerificationName::Id(id)).await });
@@ -446,34 +470,4 @@ impl History {
 
 fn pairs(amount: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("amount".to_owned(), amount.to_owned())])
-}
-
-/// Tight numbers, so that every budget is met within one history. Ten digits, so that no guess is right by luck.
-fn policy(rng: &mut StdRng) -> Policy {
-    Policy::new(PolicySettings {
-        code_length: 10,
-        guesses_max: 3,
-        wrong_guesses_per_day_max: 4,
-        consecutive_wrong_guesses_max: 6,
-        send_waits: [30, 60, 120].map(Duration::from_secs).to_vec(),
-        sends_per_window_max: 3,
-        sends_per_day_max: 6,
-        unanswered_sends_max: 5,
-        hold: Duration::from_secs(40_000),
-        silence: Duration::from_secs(50_000),
-        resend_code: [ResendCode::Same, ResendCode::Fresh, ResendCode::FreshKeepPrevious][rng.random_range(0..3)],
-        ..fixture::policy_settings()
-    })
-    .expect("the numbers hold together")
-}
-
-/// Runs a future whose switches nobody else takes.
-fn now_or_never<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    loop {
-        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
-        }
-    }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod history;
+mod ledger;
 mod oracle;
 mod schedule;
 mod tally;

@@ -74,3 +74,14 @@ pub(crate) async fn switch() {
     })
     .await;
 }
+
+/// Runs a future whose switches nobody else takes.
+pub(crate) fn now_or_never<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+}

@@ -1,24 +1,29 @@
 //! The world of one history: a store, limits and a messenger that yield, fail, lose answers, and tell the oracle.
 
-use std::collections::BTreeMap;
-use std::num::NonZeroU16;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_domain::app::{App, Apps};
 use countersign_domain::delivery::{Fault, NextStep, ProviderReport, Rejection, ThrottleScope};
+use countersign_domain::guard::GuardSettings;
 use countersign_domain::id::{RecipientKey, Shard};
-use countersign_domain::limit::{Charge, Remaining};
-use countersign_domain::policy::Policy;
+use countersign_domain::limit::{
+    Charge, ChargeMode, KeyPart, KeyParts, LimitKey, LimitState, Quota, RuleLabel, Taken, Window,
+};
+use countersign_domain::money::{Amount, BudgetSettings, Currency, Money, PriceList, PriceTable, Rate};
+use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
 use countersign_domain::ports::{
-    Accepted, Clock, LimitStore, Message, Messenger, RecipientStore, Replaced, SendError, StoreError, Stored, Taken,
+    Accepted, Clock, Erased, LimitStore, Message, Messenger, RecipientStore, Replaced, SendError, StoreError, Stored,
     Version,
 };
 use countersign_domain::recipient::Recipient;
+use countersign_domain::rule::{Absent, Action, RuleSettings, Rules};
 use countersign_domain::sender::Sender;
 use countersign_domain::template::{Template, TemplateName, TemplateNews, TemplateStatus, TemplateWord, Templates};
-use countersign_domain::time::Timestamp;
+use countersign_domain::time::{DAY, Timestamp};
 use countersign_domain::use_case::Rulebook;
 use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_memory::recipients::MemoryStore;
@@ -57,11 +62,13 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     /// Whether things go wrong; off while the history is brought to its end.
     pub(crate) trouble: Arc<std::sync::atomic::AtomicBool>,
+    /// Whether the stores are there all the time, and so every charge can be accounted for.
+    pub(crate) is_calm: bool,
 }
 
 impl World {
     fn goes_wrong(&self, once_in: u32) -> bool {
-        self.trouble.load(std::sync::atomic::Ordering::Relaxed) && self.dice.once_in(once_in)
+        !self.is_calm && self.trouble.load(std::sync::atomic::Ordering::Relaxed) && self.dice.once_in(once_in)
     }
 }
 
@@ -128,6 +135,10 @@ impl RecipientStore for SimStore {
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.inner.backlog(now).await
     }
+
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        self.inner.erase(key, seen).await
+    }
 }
 
 /// Limits in memory, behind the same connection.
@@ -143,19 +154,28 @@ impl LimitStore for SimLimits {
         if self.world.goes_wrong(80) {
             return Err(away());
         }
-        self.inner.take(charges, now).await
+        let taken = self.inner.take(charges, now).await?;
+        if let Taken::All(standings) = &taken {
+            self.world.oracle.ledger.took(charges, standings);
+        }
+        Ok(taken)
     }
 
-    async fn give_back(&self, charges: &[Charge], now: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         switch().await;
         if self.world.goes_wrong(20) {
             return Err(away());
         }
-        self.inner.give_back(charges, now).await
+        self.world.oracle.ledger.gave_back(charges);
+        self.inner.give_back(charges, taken_at, now).await
     }
 
-    async fn peek(&self, charges: &[Charge], now: Timestamp) -> Result<Vec<Remaining>, StoreError> {
-        self.inner.peek(charges, now).await
+    async fn forget(&self, keys: &[LimitKey]) -> Result<u64, StoreError> {
+        self.inner.forget(keys).await
+    }
+
+    async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {
+        self.inner.peek(charges).await
     }
 }
 
@@ -232,6 +252,79 @@ impl Messenger for SimMessenger {
     }
 }
 
+/// What a message costs, and how many of them the budget is for.
+pub(crate) const PRICE: u64 = 31_500;
+pub(crate) const BUDGET: u64 = 9 * PRICE;
+/// How many messages may go to a phone in a year.
+pub(crate) const SENDS_MAX: u64 = 11;
+
+/// So many in a year: no history is as long.
+pub(crate) fn year(amount: u64) -> Quota {
+    Quota::Budget {
+        amount: NonZeroU64::new(amount).unwrap(),
+        window: Window::Every(DAY * 365),
+    }
+}
+
+/// What the messages of one address go out at.
+pub(crate) fn pace() -> Quota {
+    Quota::Rate {
+        burst: NonZeroU32::new(2).unwrap(),
+        interval: Duration::from_secs(40),
+    }
+}
+
+/// Rules of every action and shape, a budget, and the guard.
+pub(crate) fn limited(mut rulebook: Rulebook) -> Rulebook {
+    let rule = |name, applies_to, part, quota| RuleSettings {
+        name: RuleLabel::parse(name).unwrap(),
+        parts: KeyParts::of(&[part]),
+        quotas: vec![quota],
+        applies_to,
+        mode: ChargeMode::Refuse,
+        absent: Absent::Shared,
+        apps: BTreeSet::new(),
+    };
+    let shadow = RuleSettings {
+        mode: ChargeMode::Shadow,
+        ..rule("shadow", Action::Send, KeyPart::Country, year(4))
+    };
+    let rules = vec![
+        rule("sends", Action::Send, KeyPart::Phone, year(SENDS_MAX)),
+        rule("starts", Action::Start, KeyPart::Purpose, year(8)),
+        rule("pace", Action::Send, KeyPart::ClientIp, pace()),
+        rule("guesses", Action::Check, KeyPart::Phone, year(12)),
+        shadow,
+    ];
+    rulebook.rules = Rules::new(rules).unwrap();
+    let prices = PriceTable::new(PriceList {
+        currency: Currency::parse("USD").unwrap(),
+        as_of: "2026-10-01".to_owned(),
+        countries: BTreeMap::new(),
+        regions: Vec::new(),
+        other: Some(Rate {
+            authentication: Amount::from_micros(PRICE),
+            international: None,
+        }),
+        international: BTreeSet::new(),
+    });
+    let budget = BudgetSettings {
+        name: RuleLabel::parse("money").unwrap(),
+        parts: KeyParts::EVERYTHING,
+        amount: Amount::from_micros(BUDGET),
+        window: Window::Month,
+        soft_percent: 80,
+        mode: ChargeMode::Refuse,
+        apps: BTreeSet::new(),
+    };
+    rulebook.money = Some(Money::new(prices.unwrap(), vec![budget]).unwrap());
+    rulebook.guard = Some(GuardSettings {
+        unfinished_per_block_max: 4,
+        ..GuardSettings::default()
+    });
+    rulebook
+}
+
 /// One sender of the app is slow, so that messages wait for it or take the other one; and in one language there are two
 /// templates.
 pub(crate) fn with_two_senders(policy: Policy) -> Rulebook {
@@ -270,4 +363,23 @@ pub(crate) fn news_of_a_template(rng: &mut StdRng) -> TemplateNews {
         },
         at: None,
     }
+}
+
+/// Tight numbers, so that every budget is met within one history. Ten digits, so that no guess is right by luck.
+pub(crate) fn policy(rng: &mut StdRng) -> Policy {
+    Policy::new(PolicySettings {
+        code_length: 10,
+        guesses_max: 3,
+        wrong_guesses_per_day_max: 4,
+        consecutive_wrong_guesses_max: 6,
+        send_waits: [30, 60, 120].map(Duration::from_secs).to_vec(),
+        sends_per_window_max: 3,
+        sends_per_day_max: 6,
+        unanswered_sends_max: 5,
+        hold: Duration::from_secs(40_000),
+        silence: Duration::from_secs(50_000),
+        resend_code: [ResendCode::Same, ResendCode::Fresh, ResendCode::FreshKeepPrevious][rng.random_range(0..3)],
+        ..fixture::policy_settings()
+    })
+    .expect("the numbers hold together")
 }

@@ -9,7 +9,7 @@ use countersign_domain::delivery::{DeliveryReport, DeliveryState, Fault, NextSte
 use countersign_domain::id::{AppId, RecipientKey, Shard, ShardCount};
 use countersign_domain::key::{KeyId, KeyRing, SecretKey};
 use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
-use countersign_domain::ports::{Clock, RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::ports::{Clock, Erased, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::template::Templates;
 use countersign_domain::time::{DAY, Timestamp};
@@ -48,6 +48,10 @@ impl RecipientStore for Unconfirmed {
 
     async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError> {
         self.0.due(now, shard, limit).await
+    }
+
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        self.0.erase(key, seen).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {

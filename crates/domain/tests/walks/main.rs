@@ -2,9 +2,11 @@
 
 mod accounts;
 mod adverse;
+mod charges;
 mod check;
 mod detours;
 mod disown;
+mod guard;
 mod identity;
 mod news;
 mod post_order;
@@ -23,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_domain::client::Client;
 use countersign_domain::code::Guess;
 use countersign_domain::delivery::DeliveryReport;
 use countersign_domain::id::{ShardCount, VerificationId};
@@ -74,6 +77,7 @@ impl Walk {
             package: None,
             context: BTreeMap::new(),
             accept_identity_change: false,
+            client: Client::default(),
             request_id: None,
             deadline: None,
         }
@@ -118,6 +122,7 @@ impl Walk {
             name: VerificationName::Id(id),
             guess: Guess::parse(code).expect("the shape of a code"),
             context: BTreeMap::new(),
+            client: Client::default(),
             request_id: None,
             deadline: None,
         }

@@ -140,7 +140,7 @@ async fn while_more_wait_than_can_be_sent_in_time_starts_are_refused_and_told_ho
     // Nine minutes of use, one message a second, and two slices at once.
     let (n, error) = refused.expect("the queue is full");
     assert!((535..=550).contains(&n), "{n}");
-    let Error::LimitReached { rule, retry_after } = error else {
+    let Error::LimitReached { rule, retry_after, .. } = error else {
         panic!("{error}");
     };
     assert_eq!(rule, RuleName::SenderThroughput);

@@ -8,7 +8,7 @@ use countersign_domain::delivery::{DeliveryReport, DeliveryState, NextStep, Prov
 use countersign_domain::event::{Event, IgnoredReport};
 use countersign_domain::id::{RecipientKey, Shard, ShardCount};
 use countersign_domain::phone::PhoneNumber;
-use countersign_domain::ports::{RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::ports::{Erased, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::{Recipient, StatusReport};
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{Applied, Error, ReportedDelivery, StartRequest};
@@ -93,6 +93,10 @@ impl RecipientStore for Watched {
 
     async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError> {
         self.inner.due(now, shard, limit).await
+    }
+
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        self.inner.erase(key, seen).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {

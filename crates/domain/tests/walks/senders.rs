@@ -1,7 +1,7 @@
 //! Senders: which of an app's numbers a message goes out from, and what a number that cannot send means for starts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::{NonZeroU16, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use countersign_domain::app::{App, Apps, Caller};
 use countersign_domain::delivery::{DeliveryState, FailureReason, Fault, NextStep, ProviderReport};
 use countersign_domain::event::Event;
 use countersign_domain::id::{AppId, ShardCount, VerificationId};
-use countersign_domain::limit::{Charge, LimitKey, Remaining, RuleName};
+use countersign_domain::limit::{Charge, ChargeMode, KeyParts, LimitKey, LimitState, RuleName, Taken};
 use countersign_domain::policy::Policy;
-use countersign_domain::ports::{Accepted, Clock, LimitStore, Message, Messenger, SendError, StoreError, Taken};
+use countersign_domain::ports::{Accepted, Clock, LimitStore, Message, Messenger, SendError, StoreError};
 use countersign_domain::sender::{AccountId, Pace, Quality, Sender, SenderId};
 use countersign_domain::template::{Template, Templates};
 use countersign_domain::time::Timestamp;
@@ -317,7 +317,11 @@ impl Walk {
             messenger: Arc::clone(&slow) as _,
             ..self.house.ports.clone()
         };
-        let records = Arc::new(Records::new(Arc::clone(&self.house.rulebook), &ports));
+        let records = Arc::new(Records::new(
+            Arc::clone(&self.house.rulebook),
+            &self.house.use_cases.guard,
+            &ports,
+        ));
         let dispatch = Dispatch::new(&records, &self.house.use_cases.senders, &ports);
         self.house.use_cases.dispatch = Arc::new(dispatch);
         slow
@@ -356,12 +360,16 @@ impl LimitStore for Distant {
         self.0.take(charges, now).await
     }
 
-    async fn give_back(&self, charges: &[Charge], now: Timestamp) -> Result<(), StoreError> {
-        self.0.give_back(charges, now).await
+    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        self.0.give_back(charges, taken_at, now).await
     }
 
-    async fn peek(&self, charges: &[Charge], now: Timestamp) -> Result<Vec<Remaining>, StoreError> {
-        self.0.peek(charges, now).await
+    async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {
+        self.0.peek(charges).await
+    }
+
+    async fn forget(&self, keys: &[LimitKey]) -> Result<u64, StoreError> {
+        self.0.forget(keys).await
     }
 }
 
@@ -395,10 +403,12 @@ async fn assert_one_probe(seed: u64) {
         rule,
         key: LimitKey::derive(&fixture::identity(), rule, b"busy"),
         quota: Pace::new(NonZeroU16::MIN).quota(),
-        amount: NonZeroU32::new(2).expect("not zero"),
+        parts: KeyParts::EVERYTHING,
+        mode: ChargeMode::Refuse,
+        amount: NonZeroU64::new(2).expect("not zero"),
     };
     let taken = walk.house.ports.limits.take(&[charge], walk.house.clock.now()).await;
-    assert!(matches!(taken, Ok(Taken::All)), "{taken:?}");
+    assert!(matches!(taken, Ok(Taken::All(_))), "{taken:?}");
     let before = walk.used().len();
     let slow = walk.slowed();
     // Those that find the other sender busy look at the locked one while somebody else probes it.

@@ -21,6 +21,7 @@ fn limit(answer: Result<countersign_domain::use_case::StartAnswer, Error>) -> (R
         Err(Error::LimitReached {
             rule,
             retry_after: Some(wait),
+            ..
         }) => (rule, wait.as_secs()),
         other => panic!("expected a limit, got {other:?}"),
     }

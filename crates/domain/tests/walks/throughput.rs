@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use countersign_domain::delivery::{Delivery, DeliveryState, FailureReason};
 use countersign_domain::event::Event;
 use countersign_domain::id::ShardCount;
-use countersign_domain::limit::{Charge, Remaining};
+use countersign_domain::limit::{Charge, LimitKey, LimitState, Taken};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::{Policy, PolicySettings};
-use countersign_domain::ports::{Clock, Errand, LimitStore, StoreError, Taken};
+use countersign_domain::ports::{Clock, Errand, LimitStore, StoreError};
 use countersign_domain::sender::Sender;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{Postponed, Rulebook};
@@ -47,12 +47,16 @@ impl LimitStore for Fickle {
         self.inner.take(charges, now).await
     }
 
-    async fn give_back(&self, charges: &[Charge], now: Timestamp) -> Result<(), StoreError> {
-        self.inner.give_back(charges, now).await
+    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.give_back(charges, taken_at, now).await
     }
 
-    async fn peek(&self, charges: &[Charge], now: Timestamp) -> Result<Vec<Remaining>, StoreError> {
-        self.inner.peek(charges, now).await
+    async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {
+        self.inner.peek(charges).await
+    }
+
+    async fn forget(&self, keys: &[LimitKey]) -> Result<u64, StoreError> {
+        self.inner.forget(keys).await
     }
 }
 

@@ -1,7 +1,9 @@
 //! Requests: every malformed field is named with its path, all of them at once, and no value is ever repeated.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 
+use countersign_domain::client::{Client, DeviceId};
 use countersign_domain::code::Guess;
 use countersign_domain::id::{AppId, Purpose, VerificationId};
 use countersign_domain::phone::PhoneNumber;
@@ -14,6 +16,9 @@ use tonic_types::FieldViolation;
 
 use crate::v1;
 use crate::v1::verification_name::Name;
+
+/// Bytes of an answer to a challenge: several times what one of ours has.
+const ANSWER_BYTES_MAX: usize = 2_048;
 
 /// What is wrong with a request so far.
 #[derive(Default)]
@@ -46,7 +51,52 @@ impl Violations {
         }
     }
 
-    fn recipient(&mut self, path: &str, recipient: &v1::RecipientName) -> Option<(AppId, PhoneNumber, Purpose)> {
+    /// What a caller says about a device. What it leaves out is unknown, and what is malformed is never taken for that.
+    fn client(&mut self, client: Option<v1::Client>) -> Client {
+        let Some(v1::Client {
+            ip_address,
+            device_id,
+            challenge_answer,
+            challenged,
+        }) = client
+        else {
+            return Client::default();
+        };
+        Client {
+            address: self.address(&ip_address),
+            device: self.read("client.device_id", DeviceId::parse(&device_id)).flatten(),
+            challenge_answer: self.challenge_answer(challenge_answer),
+            is_challenged: challenged,
+        }
+    }
+
+    fn address(&mut self, text: &str) -> Option<IpAddr> {
+        if text.is_empty() {
+            return None;
+        }
+        let problem =
+            "must be an IPv4 or IPv6 address such as 203.0.113.7 or 2001:db8::7, without port, brackets or zone";
+        let address: Result<IpAddr, _> = text.parse().map_err(|_| problem);
+        self.read("client.ip_address", address).map(|it| it.to_canonical())
+    }
+
+    fn challenge_answer(&mut self, text: String) -> Option<String> {
+        if text.is_empty() {
+            return None;
+        }
+        if text.len() <= ANSWER_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Some(text);
+        }
+        let problem = format!("must be at most {ANSWER_BYTES_MAX} printable ASCII characters without spaces");
+        self.add("client.challenge_answer", &problem);
+        None
+    }
+
+    pub(super) fn recipient(
+        &mut self,
+        path: &str,
+        recipient: &v1::RecipientName,
+    ) -> Option<(AppId, PhoneNumber, Purpose)> {
         let app = self.read(&format!("{path}.app"), AppId::parse(&recipient.app));
         let phone = self.read(&format!("{path}.phone"), PhoneNumber::parse(&recipient.phone));
         let purpose = self.read(&format!("{path}.purpose"), Purpose::parse(&recipient.purpose));
@@ -93,8 +143,10 @@ pub(crate) fn start_request(
         "" => None,
         text => violations.read("app_package", PackageName::parse(text)),
     };
+    let client = violations.client(request.client);
     match (recipient, violations.0) {
         (Some((app, phone, purpose)), violations) if violations.is_empty() => Ok(StartRequest {
+            client,
             app,
             phone,
             purpose,
@@ -119,8 +171,10 @@ pub(crate) fn check_request(
     let name = violations.name(request.verification);
     let guess = violations.read("code", Guess::parse(&request.code));
     let request_id = violations.request_id(&request.request_id);
+    let client = violations.client(request.client);
     match (name, guess, violations.0) {
         (Some(name), Some(guess), violations) if violations.is_empty() => Ok(CheckRequest {
+            client,
             name,
             guess,
             context: request.context,
@@ -182,6 +236,90 @@ mod tests {
         ] {
             assert!(!said.contains(value), "{said}");
         }
+    }
+
+    fn started_from(client: v1::Client) -> Result<Client, Vec<FieldViolation>> {
+        let recipient = v1::RecipientName {
+            app: "shop".to_owned(),
+            phone: "+4915112345678".to_owned(),
+            purpose: "sign_in".to_owned(),
+        };
+        let request = v1::StartVerificationRequest {
+            recipient: Some(recipient),
+            client: Some(client),
+            ..v1::StartVerificationRequest::default()
+        };
+        start_request(request, Timestamp::EPOCH).map(|it| it.client)
+    }
+
+    fn from_address(text: &str) -> Result<Option<IpAddr>, Vec<FieldViolation>> {
+        let client = v1::Client {
+            ip_address: text.to_owned(),
+            ..v1::Client::default()
+        };
+        started_from(client).map(|it| it.address)
+    }
+
+    #[test]
+    fn an_address_is_ipv4_or_ipv6_and_nothing_else() {
+        for (text, read) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("2001:DB8:0:0::7", "2001:db8::7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+        ] {
+            assert_eq!(from_address(text).unwrap().unwrap().to_string(), read);
+        }
+        assert_eq!(from_address("").unwrap(), None);
+        for text in [
+            "198.51.100.7:443",
+            "198.51.100",
+            "198.51.100.007",
+            "198.51.100.256",
+            "[2001:db8::9]",
+            "[2001:db8::9]:443",
+            "fe80::1%eth0",
+            "2001:db8::/64",
+            " 198.51.100.7",
+            "198.51.100.7, 10.0.0.1",
+            "localhost",
+            "\u{662}03.0.113.7",
+        ] {
+            let violations = from_address(text).unwrap_err();
+            assert_eq!(paths(&violations), ["client.ip_address"], "{text:?}");
+            assert!(!violations[0].description.contains(text));
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_a_device_is_read_or_named_and_never_dropped() {
+        let right = v1::Client {
+            ip_address: "203.0.113.7".to_owned(),
+            device_id: "device-7".to_owned(),
+            challenge_answer: "x".repeat(2_048),
+            challenged: true,
+        };
+        let client = started_from(right.clone()).unwrap();
+        assert_eq!(client.device.as_ref().unwrap().expose(), "device-7");
+        assert_eq!(
+            client.challenge_answer.as_deref(),
+            Some(right.challenge_answer.as_str())
+        );
+        assert!(client.is_challenged && client.address.is_some());
+        assert_eq!(started_from(v1::Client::default()).unwrap(), Client::default());
+        let wrong = v1::Client {
+            ip_address: "nowhere".to_owned(),
+            device_id: "a device".to_owned(),
+            challenge_answer: "x".repeat(2_049),
+            challenged: false,
+        };
+        let wanted = ["client.ip_address", "client.device_id", "client.challenge_answer"];
+        assert_eq!(paths(&started_from(wrong.clone()).unwrap_err()), wanted);
+        let check = v1::CheckVerificationRequest {
+            client: Some(wrong),
+            ..v1::CheckVerificationRequest::default()
+        };
+        let violations = check_request(check, Timestamp::EPOCH).unwrap_err();
+        assert_eq!(paths(&violations)[2..], wanted);
     }
 
     #[test]

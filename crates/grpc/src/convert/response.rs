@@ -1,5 +1,7 @@
 //! Answers: the whole verification, with what may be done next and when.
 
+use std::time::Duration;
+
 use countersign_domain::delivery::{Delivery, DeliveryState, FailureReason, ProviderReport};
 use countersign_domain::recipient::{Allowance, VerificationView};
 use countersign_domain::template::{ButtonKind, LanguageStep};
@@ -12,14 +14,17 @@ use crate::v1;
 
 /// Writes the answer to a start.
 pub(crate) fn start_response(answer: &StartAnswer) -> v1::StartVerificationResponse {
-    let outcome = match answer.outcome {
+    v1::StartVerificationResponse {
+        outcome: start_outcome(answer.outcome).into(),
+        verification: Some(verification(&answer.view)),
+    }
+}
+
+pub(super) fn start_outcome(outcome: StartOutcome) -> v1::StartOutcome {
+    match outcome {
         StartOutcome::Opened => v1::StartOutcome::Opened,
         StartOutcome::Joined => v1::StartOutcome::Joined,
         StartOutcome::Resent => v1::StartOutcome::Resent,
-    };
-    v1::StartVerificationResponse {
-        outcome: outcome.into(),
-        verification: Some(verification(&answer.view)),
     }
 }
 
@@ -208,12 +213,20 @@ fn allowance(allowance: &Allowance) -> v1::Allowance {
 }
 
 /// A moment as the wire has it; the last one it can say for what lies beyond.
-pub(super) fn time(at: Timestamp) -> WireTime {
+pub(crate) fn time(at: Timestamp) -> WireTime {
     let millis = i64::try_from(at.unix_millis()).unwrap_or(i64::MAX);
     let nanos = i32::try_from(millis % 1000 * 1_000_000).unwrap_or_default();
     WireTime {
         seconds: millis / 1000,
         nanos,
+    }
+}
+
+/// A span as the wire has it.
+pub(crate) fn span(span: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(span.subsec_nanos()).unwrap_or_default(),
     }
 }
 
@@ -230,6 +243,7 @@ mod tests {
 
     use countersign_domain::code::{Alphabet, CodeRecipe};
     use countersign_domain::key::KeyId;
+    use countersign_domain::recipient::Conversion;
     use countersign_domain::template::{ChosenTemplate, Language, TemplateName};
     use countersign_domain::verification::Verification;
 
@@ -254,6 +268,11 @@ mod tests {
             },
             report: None,
             messages: Vec::new(),
+            charges: Vec::new(),
+            price: None,
+            charged_at: at,
+            conversion: Conversion::NotCounted,
+            matures_at: None,
         };
         Verification {
             serial: 1,

@@ -17,7 +17,7 @@ use countersign_domain::use_case::{
 use tonic_types::FieldViolation;
 
 use crate::convert::request::Violations;
-use crate::convert::response::{button, time};
+use crate::convert::response::{button, span, time};
 use crate::v1;
 
 /// The most languages one request may name: more than Meta has.
@@ -327,13 +327,6 @@ fn preview(shown: &ShownPreview) -> v1::TemplatePreview {
     }
 }
 
-fn count(number: usize) -> i32 {
+pub(super) fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-fn span(life: Duration) -> prost_types::Duration {
-    prost_types::Duration {
-        seconds: i64::try_from(life.as_secs()).unwrap_or(i64::MAX),
-        nanos: i32::try_from(life.subsec_nanos()).unwrap_or_default(),
-    }
 }

@@ -3,25 +3,25 @@
 //! Every status made here carries a `google.rpc.ErrorInfo`. Its message is for people and holds nothing internal; the
 //! causes go to the log, once, and nowhere else.
 
+mod refusals;
 mod templates;
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use countersign_domain::country::CountryCode;
 use countersign_domain::delivery::{Fault, ProviderReport};
 use countersign_domain::id::CallerId;
-use countersign_domain::limit::RuleName;
 use countersign_domain::ports::StoreError;
 use countersign_domain::template::Drift;
 use countersign_domain::use_case::Error;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, QuotaViolation, StatusExt};
+use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
 
+use crate::call::{Call, Method};
 use crate::reason;
-use crate::service::{Call, Method};
 
+pub(crate) use refusals::start_refusal;
 pub(crate) use templates::{applied_long_enough, apply_running, templates_status};
 
 /// One row of the table: everything a caller is told about one failure.
@@ -80,24 +80,44 @@ impl Row {
 
 /// What a caller sees of a use case's failure. Logs the failure with all its causes when an operator should know.
 pub(crate) fn status(error: &Error, call: &Call) -> Status {
-    let row = row(error, call);
+    let row = row(error, call.method);
     log(error, call, &row);
     row.status()
 }
 
 /// The table (`docs/api.md`).
-fn row(error: &Error, call: &Call) -> Row {
+fn row(error: &Error, method: Method) -> Row {
     match error {
         Error::Invalid(violation) => invalid(vec![FieldViolation::new(
-            call.method.path(violation.field),
+            method.path(violation.field),
             violation.problem.clone(),
         )]),
+        Error::NotFound if method == Method::Unblock => Row::new(
+            Code::NotFound,
+            reason::NOT_FOUND,
+            "there is no such block, or the caller may not know of it",
+        ),
         Error::NotFound => Row::new(Code::NotFound, reason::NOT_FOUND, error.to_string()),
         Error::RequestIdReused => Row::new(Code::Aborted, reason::REQUEST_ID_REUSED, error.to_string()),
         Error::Contended => Row::new(Code::Aborted, reason::CONTENDED, error.to_string()),
         Error::DeadlineExceeded => Row::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, error.to_string()),
-        Error::LimitReached { rule, retry_after } => limit_reached(*rule, *retry_after),
-        Error::CountryNotAllowed { country } => country_not_allowed(*country, error),
+        Error::LimitReached {
+            rule,
+            parts,
+            retry_after,
+        } => refusals::limit_reached(*rule, *parts, *retry_after),
+        Error::Blocked {
+            area,
+            alarm,
+            retry_after,
+        } => refusals::blocked(area, alarm, *retry_after),
+        Error::ChallengeRequired {
+            area,
+            refusal,
+            challenge,
+        } => refusals::challenge_required(area, *refusal, challenge.as_ref()),
+        Error::MayNotOperate => refusals::may_not_operate(),
+        Error::CountryNotAllowed { country } => refusals::country_not_allowed(*country, error),
         Error::TemplateMissing => template_missing(error),
         Error::CannotSend {
             fault,
@@ -124,31 +144,6 @@ fn invalid(violations: Vec<FieldViolation>) -> Row {
     let mut row = Row::new(Code::InvalidArgument, reason::INVALID_FIELD, message);
     row.details.set_bad_request(violations);
     row
-}
-
-fn limit_reached(rule: RuleName, retry_after: Option<Duration>) -> Row {
-    let description = match retry_after {
-        Some(wait) => format!(
-            "the limit {rule} is reached; it lets go in {} s",
-            wait.as_secs_f64().ceil()
-        ),
-        None => format!("the limit {rule} is reached, and never lets this through"),
-    };
-    let mut row = Row::new(Code::ResourceExhausted, reason::LIMIT_REACHED, description.clone())
-        .with("rule", rule.as_str())
-        .retry_after(retry_after);
-    row.details
-        .set_quota_failure(vec![QuotaViolation::new(rule.as_str(), description)]);
-    row
-}
-
-fn country_not_allowed(country: Option<CountryCode>, error: &Error) -> Row {
-    let row = Row::new(Code::PermissionDenied, reason::COUNTRY_NOT_ALLOWED, error.to_string())
-        .with("rule", RuleName::Countries.as_str());
-    match country {
-        Some(country) => row.with("country", country.to_string()),
-        None => row,
-    }
 }
 
 fn template_missing(error: &Error) -> Row {
@@ -316,6 +311,9 @@ fn log(error: &Error, call: &Call, row: &Row) {
         | Error::NotFound
         | Error::RequestIdReused
         | Error::LimitReached { .. }
+        | Error::Blocked { .. }
+        | Error::ChallengeRequired { .. }
+        | Error::MayNotOperate
         | Error::CountryNotAllowed { .. } => {
             tracing::debug!(%caller, method, reason, "a call was refused");
         }
@@ -338,7 +336,10 @@ fn chain(error: &dyn StdError) -> String {
 mod tests {
     use std::sync::Arc;
 
+    use countersign_domain::country::CountryCode;
+    use countersign_domain::limit::{KeyParts, RuleName};
     use countersign_domain::phone::PhoneError;
+    use countersign_domain::ports::ChallengeRefusal;
     use countersign_domain::time::Timestamp;
     use countersign_domain::use_case::Field;
 
@@ -358,7 +359,18 @@ mod tests {
     fn every_failure_has_its_row_and_tells_nothing_internal() {
         let limit = |retry_after| Error::LimitReached {
             rule: RuleName::SendWait,
+            parts: KeyParts::RECIPIENT,
             retry_after,
+        };
+        let challenge = Error::ChallengeRequired {
+            area: "country",
+            refusal: ChallengeRefusal::Missing,
+            challenge: None,
+        };
+        let blocked = Error::Blocked {
+            area: "country",
+            alarm: "conversion",
+            retry_after: None,
         };
         let country = CountryCode::parse("DE");
         let table = [
@@ -386,6 +398,9 @@ mod tests {
                 Code::PermissionDenied,
                 reason::COUNTRY_NOT_ALLOWED,
             ),
+            (blocked, Code::PermissionDenied, reason::BLOCKED_BY_GUARD),
+            (challenge, Code::FailedPrecondition, reason::CHALLENGE_REQUIRED),
+            (Error::MayNotOperate, Code::PermissionDenied, reason::MAY_NOT_OPERATE),
             (
                 Error::TemplateMissing,
                 Code::FailedPrecondition,
@@ -430,12 +445,6 @@ mod tests {
             let said = format!("{status:?} {:?}", status.get_error_details());
             assert!(!said.contains("redis"), "{said}");
         }
-    }
-
-    #[test]
-    fn a_limit_that_never_lets_go_promises_no_retry() {
-        let row = limit_reached(RuleName::UnansweredSends, None);
-        assert!(row.details.retry_info().is_none() && row.details.quota_failure().is_some());
     }
 
     #[test]

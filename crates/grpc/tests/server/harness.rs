@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_domain::id::{CallerId, RecipientKey, Shard};
-use countersign_domain::limit::{Charge, Remaining};
-use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Replaced, StoreError, Stored, Taken, Version};
+use countersign_domain::limit::{Charge, LimitKey, LimitState, Taken, weigh};
+use countersign_domain::ports::{
+    ChangeFeed, Erased, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version,
+};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{ManageTemplates, UseCases};
 use countersign_grpc::{
-    CallerEntry, Callers, Client, ClientToken, Config, Health, Server, TemplatesClient, connect, connect_templates,
-    token_sha256, v1,
+    AdminClient, CallerEntry, Callers, Client, ClientToken, Config, Health, Server, TemplatesClient, connect,
+    connect_admin, connect_templates, token_sha256, v1,
 };
 use countersign_testkit::clock::ManualClock;
 use countersign_testkit::fixture;
@@ -33,6 +35,8 @@ use crate::shelf::Shelf;
 pub(crate) const TOKEN: &str = "a-token-of-more-than-16-characters";
 /// The token of the caller who manages templates.
 pub(crate) const MANAGER_TOKEN: &str = "another-token-of-more-than-16-characters";
+/// The token of the caller who operates.
+pub(crate) const OPERATOR_TOKEN: &str = "a-third-token-of-more-than-16-characters";
 /// Longer than anything a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -150,6 +154,11 @@ impl RecipientStore for MoodyStore {
     async fn backlog(&self, _: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
     }
+
+    async fn erase(&self, _: RecipientKey, _: Version) -> Result<Erased, StoreError> {
+        *self.kept.lock().unwrap() = None;
+        Ok(Erased::Gone)
+    }
 }
 
 /// A server that runs until it is told to stop, or until the test ends.
@@ -176,16 +185,18 @@ impl Site {
         let feed = Arc::new(Feed::default());
         let house = House::new(store.clone(), Arc::new(NoLimits), feed.clone());
         let caller = fixture::caller();
-        let entry = |id, token, manages_templates| CallerEntry {
+        let entry = |id, token| CallerEntry {
             id,
             token_sha256: vec![token_sha256(token).unwrap()],
             apps: caller.apps.clone(),
-            manages_templates,
+            manages_templates: token == MANAGER_TOKEN,
+            operates: token == OPERATOR_TOKEN,
         };
-        let manager = CallerId::parse("manager").unwrap();
+        let [manager, operator] = ["manager", "operator"].map(|it| CallerId::parse(it).unwrap());
         let callers = Callers::new([
-            entry(caller.id.clone(), TOKEN, false),
-            entry(manager, MANAGER_TOKEN, true),
+            entry(caller.id.clone(), TOKEN),
+            entry(manager, MANAGER_TOKEN),
+            entry(operator, OPERATOR_TOKEN),
         ]);
         let shelf = Arc::new(Shelf::default());
         let (catalog, clock) = (Arc::clone(&shelf) as _, Arc::clone(&house.clock) as _);
@@ -260,6 +271,14 @@ impl Site {
             .unwrap()
     }
 
+    /// A client of the admin service with these credentials, on a connection of its own.
+    pub(crate) async fn admin(&self, token: Option<&str>) -> AdminClient {
+        let token = token.map(|it| ClientToken::new(it).unwrap());
+        connect_admin(&format!("http://{}", self.address), token, PATIENCE)
+            .await
+            .unwrap()
+    }
+
     /// A connection of its own, for clients of other services.
     pub(crate) async fn channel(&self) -> Channel {
         let endpoint = Channel::from_shared(format!("http://{}", self.address)).unwrap();
@@ -277,21 +296,25 @@ impl Site {
     }
 }
 
-/// Limits that are never reached.
+/// Limits of which nothing is ever used.
 struct NoLimits;
 
 #[async_trait]
 impl LimitStore for NoLimits {
-    async fn take(&self, _: &[Charge], _: Timestamp) -> Result<Taken, StoreError> {
-        Ok(Taken::All)
+    async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Taken, StoreError> {
+        Ok(weigh(charges, |_| None, now).taken)
     }
 
-    async fn give_back(&self, _: &[Charge], _: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, _: &[Charge], _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn peek(&self, _: &[Charge], _: Timestamp) -> Result<Vec<Remaining>, StoreError> {
-        Ok(Vec::new())
+    async fn forget(&self, _keys: &[LimitKey]) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {
+        Ok(vec![None; charges.len()])
     }
 }
 

@@ -32,7 +32,7 @@ impl Answer {
 pub(super) struct Refusal {
     pub(super) app: String,
     pub(super) purpose: String,
-    pub(super) rule: &'static str,
+    pub(super) rule: String,
 }
 
 /// How a verification ended, and why.
@@ -120,7 +120,7 @@ pub(super) struct Why {
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Rule {
-    pub(super) rule: &'static str,
+    pub(super) rule: String,
 }
 
 /// One sender.

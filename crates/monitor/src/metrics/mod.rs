@@ -3,6 +3,7 @@
 mod codes;
 mod families;
 mod labels;
+mod protection;
 
 use std::fmt;
 
@@ -22,6 +23,7 @@ use labels::{
     Answer, Drifted, End, Failure, Move, News, No, OfAccount, OfApp, OfSender, Refusal, Rule, Settled, Shut, State,
     TemplateRating, Why,
 };
+use protection::Protection;
 
 /// What the name of every metric begins with.
 const PREFIX: &str = "countersign";
@@ -36,6 +38,7 @@ const PREFIX: &str = "countersign";
 pub struct Metrics {
     registry: Registry,
     families: Families,
+    protection: Protection,
     codes: Codes,
 }
 
@@ -55,9 +58,13 @@ impl Metrics {
         let mut registry = Registry::with_prefix(PREFIX);
         families.register(&mut registry);
         families.begin(apps);
+        let protection = Protection::default();
+        protection.register(&mut registry);
+        protection.begin(apps.iter().map(|(app, _)| app));
         Self {
             registry,
             families,
+            protection,
             codes: Codes::default(),
         }
     }
@@ -199,6 +206,21 @@ impl Observer for Metrics {
     fn record(&self, event: &Event) {
         let families = &self.families;
         match event {
+            // What is recorded has a place of its own.
+            Event::Decided(_) => {}
+            Event::Shadowed { .. }
+            | Event::GuardShadowed { .. }
+            | Event::ChallengeAsked { .. }
+            | Event::GuardAlarmed { .. }
+            | Event::GuardUnheard
+            | Event::BudgetNear { .. }
+            | Event::BudgetCharged { .. }
+            | Event::Reserved { .. }
+            | Event::Settled { .. }
+            | Event::RecipientHeld { .. }
+            | Event::RecipientReleased { .. }
+            | Event::PhoneErased { .. }
+            | Event::Unblocked { .. } => self.protection.count(event),
             Event::Started { subject, outcome, .. } => {
                 families
                     .starts
@@ -209,7 +231,7 @@ impl Observer for Metrics {
                 let refusal = Refusal {
                     app: app.to_string(),
                     purpose: purpose.to_string(),
-                    rule: rule.as_str(),
+                    rule: rule.to_string(),
                 };
                 families.starts_refused.get_or_create(&refusal).inc();
             }
@@ -273,7 +295,7 @@ impl Observer for Metrics {
             Event::GiveBackLost { rule } => {
                 families
                     .give_backs_lost
-                    .get_or_create(&Rule { rule: rule.as_str() })
+                    .get_or_create(&Rule { rule: rule.to_string() })
                     .inc();
             }
             Event::WakeFailed { .. } => {

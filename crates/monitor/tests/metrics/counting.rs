@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_domain::delivery::{DeliveryState, FailureReason, Fault, ProviderReport};
 use countersign_domain::event::{Event, IgnoredReport, Settlement};
 use countersign_domain::id::{Identified, VerificationId};
-use countersign_domain::limit::RuleName;
+use countersign_domain::limit::{KeyParts, RuleName};
 use countersign_domain::reference::ReferenceError;
 use countersign_domain::sender::Quality;
 use countersign_domain::verification::{CheckOutcome, EndReason, StartOutcome, VerificationState};
@@ -77,6 +77,7 @@ fn starts_and_checks_are_counted_by_outcome_and_refusals_by_rule() {
         app: fixture::app_id(),
         purpose: fixture::purpose(),
         rule: RuleName::SendsPerDay,
+        parts: KeyParts::RECIPIENT,
         retry_after: None,
     };
     assert_counts(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_domain::delivery::{DeliveryState, FailureReason, Fault};
 use countersign_domain::event::Event;
-use countersign_domain::limit::RuleName;
+use countersign_domain::limit::{KeyParts, RuleName};
 use countersign_domain::ports::Observer;
 use countersign_domain::sender::Quality;
 use countersign_domain::template::Drift;
@@ -13,6 +13,7 @@ use countersign_domain::verification::{CheckOutcome, EndReason, StartOutcome, Ve
 use countersign_testkit::fixture;
 
 use crate::counting::{moved, shut, subject};
+use crate::protection;
 use crate::samples::{metrics, rendered};
 use crate::templates::{faulty, rated};
 
@@ -21,7 +22,7 @@ const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
 #[test]
 fn the_tables_of_operations_name_every_metric_and_no_other() {
     let metrics = metrics();
-    for event in appearing() {
+    for event in appearing().into_iter().chain(protection::appearing()) {
         metrics.record(&event);
     }
     let page = rendered(&metrics);
@@ -55,6 +56,7 @@ fn appearing() -> Vec<Event> {
             app: fixture::app_id(),
             purpose: fixture::purpose(),
             rule: RuleName::SendWait,
+            parts: KeyParts::RECIPIENT,
             retry_after: None,
         },
         Event::Checked {

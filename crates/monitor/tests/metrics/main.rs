@@ -3,5 +3,6 @@
 mod counting;
 mod documented;
 mod page;
+mod protection;
 mod samples;
 mod templates;

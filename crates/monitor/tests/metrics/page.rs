@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Request, StatusCode};
+use countersign_domain::client::Client as Person;
 use countersign_domain::code::Guess;
 use countersign_domain::delivery::DeliveryReport;
 use countersign_domain::id::{RecipientKey, Shard, ShardCount};
-use countersign_domain::ports::{Observer, RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::ports::{Erased, Observer, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::template::Platform;
 use countersign_domain::time::Timestamp;
@@ -68,6 +69,10 @@ impl RecipientStore for Store {
 
     async fn due(&self, now: Timestamp, shard: Shard, limit: usize) -> Result<Vec<RecipientKey>, StoreError> {
         self.memory.due(now, shard, limit).await
+    }
+
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        self.memory.erase(key, seen).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError> {
@@ -147,6 +152,7 @@ impl Scene {
 
     async fn start(&self) -> StartAnswer {
         let request = StartRequest {
+            client: Person::default(),
             app: fixture::app_id(),
             phone: fixture::phone(),
             purpose: fixture::purpose(),
@@ -256,6 +262,8 @@ async fn nothing_of_a_person_is_on_the_page() {
     scene.house.run_errands().await;
     let message = scene.house.messenger.sent().remove(0);
     let post = vec![ReportedDelivery {
+        pricing: None,
+        phone: None,
         reference: Some(message.reference.clone()),
         message: Some(message.id),
         report: DeliveryReport::Delivered,
@@ -267,6 +275,7 @@ async fn nothing_of_a_person_is_on_the_page() {
         assert_eq!(applied.expect("the store is there").len(), 1);
     }
     let request = CheckRequest {
+        client: Person::default(),
         name: VerificationName::Id(started.view.id),
         guess: Guess::parse(&message.code).expect("a code"),
         context: BTreeMap::new(),

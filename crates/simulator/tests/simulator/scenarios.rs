@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_simulator::{Event, Fate, Fault, LifeEnd, Scenario, Status, Step, Telling};
+use countersign_simulator::{Event, Fate, Fault, LifeEnd, PricingType, Scenario, Status, Step, Telling};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -117,6 +117,7 @@ async fn a_scenario_over_http_is_the_one_rust_would_have_ordered() {
         "fate": {
             "held": true,
             "life_end": "failed",
+            "pricing": "free_entry_point",
             "steps": [
                 { "event": "sent", "after_ms": 100, "late_ms": 2_000, "times": 2, "reversed": true },
                 { "event": "delivered", "batched": true, "without_recipient": true, "forged": true },
@@ -148,6 +149,7 @@ async fn a_scenario_over_http_is_the_one_rust_would_have_ordered() {
     let fate = Fate {
         held: true,
         life_end: LifeEnd::Failed,
+        pricing: PricingType::FreeEntryPoint,
         steps: vec![
             Step::new(Event::Sent, Duration::from_millis(100)).told(strange),
             Step::new(Event::Delivered, Duration::ZERO).told(odd),

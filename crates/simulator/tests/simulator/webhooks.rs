@@ -1,8 +1,10 @@
 //! What the callback hears, and how it can trust it.
 
-use countersign_simulator::{Config, Handshake, Retries, Status, signature};
+use std::time::Duration;
+
+use countersign_simulator::{Config, Event, Fate, Handshake, PricingType, Retries, Scenario, Status, Step, signature};
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Callback, PHONE, Running, config, message, soon};
 
@@ -66,6 +68,101 @@ async fn a_webhook_has_metas_envelope() {
         }],
     });
     assert_eq!(callback.next().await.json(), expected);
+}
+
+/// What the statuses of a message say of its price, in their order.
+async fn prices(simulator: &Running, callback: &mut Callback, statuses: usize) -> Vec<(String, Value)> {
+    simulator.send(&message("482913")).await;
+    let mut prices = Vec::new();
+    for _ in 0..statuses {
+        let status = callback.next().await.status();
+        let word = status["status"].as_str().unwrap().to_owned();
+        prices.push((word, status["pricing"].clone()));
+    }
+    prices
+}
+
+#[tokio::test]
+async fn the_price_is_told_when_a_message_is_sent_and_once_more_when_it_first_arrives() {
+    let mut callback = Callback::start(&[]).await;
+    let simulator = Running::start(config()).await;
+    simulator.controls.set_callback_url(&callback.url).unwrap();
+    let regular = json!({ "billable": true, "pricing_model": "PMP", "type": "regular", "category": "authentication" });
+    let priced = |word: &str| (word.to_owned(), regular.clone());
+    let silent = |word: &str| (word.to_owned(), Value::Null);
+    assert_eq!(
+        prices(&simulator, &mut callback, 3).await,
+        [priced("sent"), priced("delivered"), silent("read")]
+    );
+    // A message that is read at once, and one that fails.
+    let at_once = |event| Step::new(event, Duration::ZERO);
+    for (steps, expected) in [
+        ([Event::Sent, Event::Read], [priced("sent"), priced("read")]),
+        (
+            [Event::Sent, Event::Failed { code: 131_026 }],
+            [priced("sent"), silent("failed")],
+        ),
+    ] {
+        let fate = Fate::of(steps.map(at_once));
+        simulator.controls.add_scenario(Scenario::next(1).fate(fate));
+        assert_eq!(prices(&simulator, &mut callback, 2).await, expected);
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_is_billed_as_international_where_the_business_pays_that() {
+    let mut callback = Callback::start(&[]).await;
+    let indian = |code: &str| {
+        let mut body = message(code);
+        body["to"] = "+919876543210".into();
+        body
+    };
+    let simulator = Running::start(Config {
+        international: vec!["91".into()],
+        ..config()
+    })
+    .await;
+    simulator.controls.set_callback_url(&callback.url).unwrap();
+    for (body, category) in [
+        (message("482913"), "authentication"),
+        (indian("482913"), "authentication-international"),
+    ] {
+        simulator.send(&body).await;
+        let sent = callback.next().await.status();
+        assert_eq!(sent["pricing"]["category"], category);
+        for _ in 0..2 {
+            callback.next().await;
+        }
+    }
+    simulator.controls.set_international(&[]).unwrap();
+    simulator.send(&indian("482914")).await;
+    assert_eq!(callback.next().await.status()["pricing"]["category"], "authentication");
+    let mistake = simulator.controls.set_international(&["55"]).unwrap_err();
+    assert_eq!(mistake.field, "international", "Brazil has no such price");
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_can_be_free() {
+    let mut callback = Callback::start(&[]).await;
+    let simulator = Running::start(config()).await;
+    simulator.controls.set_callback_url(&callback.url).unwrap();
+    for (pricing, word) in [
+        (PricingType::FreeEntryPoint, "free_entry_point"),
+        (PricingType::FreeCustomerService, "free_customer_service"),
+    ] {
+        let fate = Fate::usual(config().pace).billed(pricing);
+        simulator.controls.add_scenario(Scenario::next(1).fate(fate));
+        let told = prices(&simulator, &mut callback, 3).await;
+        for place in [0, 1] {
+            assert_eq!(
+                (&told[place].1["type"], &told[place].1["billable"]),
+                (&json!(word), &json!(false))
+            );
+        }
+    }
+    simulator.stop().await;
 }
 
 #[tokio::test]

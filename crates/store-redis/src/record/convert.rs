@@ -7,7 +7,7 @@ use countersign_domain::delivery::{Delivery, ProviderReport};
 use countersign_domain::id::{AppId, Purpose};
 use countersign_domain::key::KeyId;
 use countersign_domain::phone::PhoneNumber;
-use countersign_domain::recipient::Recipient;
+use countersign_domain::recipient::{Conversion, Effects, Recipient};
 use countersign_domain::request::{RememberedRequest, RequestDigest};
 use countersign_domain::template::Language;
 use countersign_domain::time::Timestamp;
@@ -66,6 +66,10 @@ impl<'a> StoredRecipient<'a> {
             requests,
             // In the extras of format 2, as are the identity of a verification and the messages of a delivery.
             identity: _,
+            // In the costs of format 4, as are the charges, the price and the conversion of a delivery.
+            operator_hold_until: _,
+            // Carried out by whoever decided, and never stored.
+            effects: _,
             changed_at,
             keep_until,
         } = recipient;
@@ -115,6 +119,8 @@ impl<'a> StoredRecipient<'a> {
             identity: None,
             changed_at: base.moment(0),
             keep_until: base.moment(self.keep_until),
+            operator_hold_until: None,
+            effects: Effects::default(),
         })
     }
 }
@@ -201,6 +207,11 @@ impl<'a> StoredDelivery<'a> {
             state,
             report,
             messages: _,
+            charges: _,
+            charged_at: _,
+            price: _,
+            conversion: _,
+            matures_at: _,
         } = delivery;
         Self {
             number: *number,
@@ -230,6 +241,11 @@ impl<'a> StoredDelivery<'a> {
             state: self.state.into_state(base),
             report: self.report.map(StoredReport::into_report),
             messages: Vec::new(),
+            charges: Vec::new(),
+            charged_at: base.moment(self.created_at),
+            price: None,
+            conversion: Conversion::NotCounted,
+            matures_at: None,
         })
     }
 }

@@ -7,6 +7,7 @@
 //! | 9– | the recipient, as [`stored::StoredRecipient`] in postcard |
 //! | after it | since format 2: [`extras::Extras`] in postcard |
 //! | after that | since format 3: [`chosen::Chosen`] in postcard |
+//! | after that | since format 4: [`costs::Costs`] in postcard |
 //!
 //! Versions are random and not counted, because a counter that an asynchronous failover or a restored backup sets back
 //! gives the same version twice, and then a slow writer overwrites what it never saw (docs/adr/0012).
@@ -18,6 +19,7 @@
 
 mod chosen;
 mod convert;
+mod costs;
 mod extras;
 pub(crate) mod seal;
 mod stored;
@@ -29,12 +31,13 @@ use countersign_domain::recipient::Recipient;
 use thiserror::Error;
 
 use chosen::Chosen;
+use costs::Costs;
 use extras::Extras;
 use seal::Sealer;
 use stored::StoredRecipient;
 
 /// The format this code writes.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 /// The oldest format this code reads.
 const FORMAT_OLDEST: u8 = 1;
 /// Where the body begins.
@@ -70,6 +73,7 @@ pub(crate) fn write(sealer: &Sealer, key: RecipientKey, version: Version, recipi
     let bytes = postcard::to_extend(&stored, bytes)
         .and_then(|bytes| postcard::to_extend(&Extras::of(recipient), bytes))
         .and_then(|bytes| postcard::to_extend(&Chosen::of(recipient), bytes))
+        .and_then(|bytes| postcard::to_extend(&Costs::of(recipient), bytes))
         .expect("a record can always be written");
     bytes
 }
@@ -97,6 +101,10 @@ fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, Rec
         ..3 => (Chosen::default(), rest),
         _ => postcard::take_from_bytes(rest)?,
     };
+    let (costs, rest) = match format {
+        ..4 => (Costs::default(), rest),
+        _ => postcard::take_from_bytes(rest)?,
+    };
     if !rest.is_empty() {
         return Err(RecordError::Value("end"));
     }
@@ -107,6 +115,7 @@ fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, Rec
     let mut recipient = stored.into_recipient(phone)?;
     extras.complete(&mut recipient)?;
     chosen.complete(&mut recipient)?;
+    costs.complete(&mut recipient)?;
     Ok(Stored { version, recipient })
 }
 

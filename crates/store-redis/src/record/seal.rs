@@ -6,10 +6,14 @@
 //! already. Under one recipient's key only one phone is ever sealed, so that even a repeated nonce would tell nothing
 //! new, and the number of records is not bound by GCM's limit on random nonces (NIST SP 800-38D, 8.3).
 //!
+//! The prefix of a number block is sealed in the same way, under a key that belongs to its bucket. A bucket's name is a
+//! keyed digest under a label of its own, so that it is no recipient's.
+//!
 //! The plain text is always eight bytes, whatever the length of the number: its digits as nibbles, filled up with ones.
 
 use std::fmt;
 
+use countersign_domain::guard::{BucketKey, NumberBlock};
 use countersign_domain::id::RecipientKey;
 use countersign_domain::phone::{DIGITS_MAX, PhoneNumber};
 use countersign_domain::ports::Version;
@@ -34,9 +38,30 @@ impl Sealer {
 
     /// Seals the phone of one recipient in one version of its record.
     pub(crate) fn seal(&self, owner: RecipientKey, version: Version, phone: &PhoneNumber) -> [u8; SEALED] {
+        self.seal_digits(owner.as_bytes(), version, phone.expose())
+    }
+
+    /// Opens a sealed phone; `None` when it was sealed for another recipient, another version, or with another key.
+    pub(crate) fn open(&self, owner: RecipientKey, version: Version, sealed: [u8; SEALED]) -> Option<PhoneNumber> {
+        let text = self.open_digits(owner.as_bytes(), version, sealed)?;
+        PhoneNumber::parse(&text).ok()
+    }
+
+    /// Seals the prefix of one bucket's numbers in one version of its block.
+    pub(crate) fn seal_prefix(&self, owner: BucketKey, version: Version, block: &NumberBlock) -> [u8; SEALED] {
+        self.seal_digits(owner.as_bytes(), version, block.prefix())
+    }
+
+    /// Opens a sealed prefix; `None` in the cases of [`Self::open`].
+    pub(crate) fn open_prefix(&self, owner: BucketKey, version: Version, sealed: [u8; SEALED]) -> Option<NumberBlock> {
+        let text = self.open_digits(owner.as_bytes(), version, sealed)?;
+        Some(NumberBlock::from_prefix(&text))
+    }
+
+    fn seal_digits(&self, owner: &[u8; 16], version: Version, text: &str) -> [u8; SEALED] {
         let mut sealed = [0; SEALED];
         let (digits, tag) = sealed.split_at_mut(PACKED);
-        digits.copy_from_slice(&pack(phone));
+        digits.copy_from_slice(&pack(text));
         let key = self.key_of(owner);
         #[expect(clippy::expect_used, reason = "eight bytes are never too long for GCM")]
         let written = key
@@ -46,15 +71,15 @@ impl Sealer {
         sealed
     }
 
-    /// Opens a sealed phone; `None` when it was sealed for another recipient, another version, or with another key.
-    pub(crate) fn open(&self, owner: RecipientKey, version: Version, mut sealed: [u8; SEALED]) -> Option<PhoneNumber> {
+    /// The digits with their plus.
+    fn open_digits(&self, owner: &[u8; 16], version: Version, mut sealed: [u8; SEALED]) -> Option<String> {
         let key = self.key_of(owner);
         let digits = key.open_in_place(nonce(version), Aad::empty(), &mut sealed).ok()?;
         unpack(digits)
     }
 
-    fn key_of(&self, owner: RecipientKey) -> LessSafeKey {
-        let secret = hmac::sign(&self.0, owner.as_bytes());
+    fn key_of(&self, owner: &[u8; 16]) -> LessSafeKey {
+        let secret = hmac::sign(&self.0, owner);
         #[expect(clippy::expect_used, reason = "HMAC-SHA-256 has as many bytes as AES-256 wants")]
         let key = UnboundKey::new(&AES_256_GCM, secret.as_ref()).expect("32 bytes are a key");
         LessSafeKey::new(key)
@@ -73,9 +98,9 @@ fn nonce(version: Version) -> Nonce {
     Nonce::assume_unique_for_key(bytes)
 }
 
-fn pack(phone: &PhoneNumber) -> [u8; PACKED] {
+fn pack(text: &str) -> [u8; PACKED] {
     let mut packed = [FILLER << 4 | FILLER; PACKED];
-    let digits = phone.expose().bytes().filter(u8::is_ascii_digit).take(DIGITS_MAX);
+    let digits = text.bytes().filter(u8::is_ascii_digit).take(DIGITS_MAX);
     for (place, digit) in digits.enumerate() {
         let digit = digit - b'0';
         let byte = &mut packed[place / 2];
@@ -88,14 +113,14 @@ fn pack(phone: &PhoneNumber) -> [u8; PACKED] {
     packed
 }
 
-fn unpack(packed: &[u8]) -> Option<PhoneNumber> {
+fn unpack(packed: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(1 + DIGITS_MAX);
     text.push('+');
     let nibbles = packed.iter().flat_map(|byte| [byte >> 4, byte & FILLER]);
     for digit in nibbles.take_while(|nibble| *nibble != FILLER) {
         text.push(char::from_digit(u32::from(digit), 10)?);
     }
-    PhoneNumber::parse(&text).ok()
+    Some(text)
 }
 
 #[cfg(test)]
@@ -133,6 +158,19 @@ mod tests {
         assert_eq!(sealer(2).open(OWNER, VERSION, sealed), None);
         assert_eq!(sealer(1).open(RecipientKey::from_bytes([2; 16]), VERSION, sealed), None);
         assert_eq!(sealer(1).open(OWNER, Version(78), sealed), None);
+    }
+
+    #[test]
+    fn a_prefix_comes_back_for_its_bucket_and_its_version_alone() {
+        let (bucket, other) = (BucketKey::from_bytes([1; 16]), BucketKey::from_bytes([2; 16]));
+        for text in ["+", "+1", "+551198765", "+12345678901"] {
+            let block = NumberBlock::from_prefix(text);
+            let sealed = sealer(1).seal_prefix(bucket, VERSION, &block);
+            assert_eq!(sealer(1).open_prefix(bucket, VERSION, sealed), Some(block), "{text}");
+            assert_eq!(sealer(1).open_prefix(other, VERSION, sealed), None);
+            assert_eq!(sealer(1).open_prefix(bucket, Version(78), sealed), None);
+            assert_eq!(sealer(2).open_prefix(bucket, VERSION, sealed), None);
+        }
     }
 
     #[test]

@@ -1,9 +1,16 @@
 //! The bytes of a record: what is written stays readable, and what is not a record is refused.
 
+use countersign_domain::country::CountryCode;
 use countersign_domain::id::RecipientKey;
+use countersign_domain::limit::LimitKey;
+use countersign_domain::money::Amount;
 use countersign_domain::ports::{StoreError, Version};
-use countersign_domain::recipient::Recipient;
+use countersign_domain::recipient::{ChargeTag, Charged, Conversion, Freed, MessagePrice, Recipient, Settles};
+use countersign_domain::time::Timestamp;
 use countersign_testkit::fixture::recipient_with_everything;
+use countersign_testkit::random::seed_or;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use zeroize::Zeroizing;
 
 use super::seal::Sealer;
@@ -16,9 +23,11 @@ const VERSION: Version = Version(0x0102_0304_0506_0708);
 const GOLDEN_1: &str = include_str!("golden_1.hex");
 /// What format 2 made of the fixture of its time. It is read for ever.
 const GOLDEN_2: &str = include_str!("golden_2.hex");
-/// What format 3 made of the fixture when it was new. A difference means that instances of two versions, which run side
-/// by side during a roll-out, do not understand each other.
+/// What format 3 made of the fixture of its time. It is read for ever.
 const GOLDEN_3: &str = include_str!("golden_3.hex");
+/// What format 4 made of the fixture when it was new. A difference means that instances of two versions, which run side
+/// by side during a roll-out, do not understand each other.
+const GOLDEN_4: &str = include_str!("golden_4.hex");
 
 fn sealer() -> Sealer {
     Sealer::new(&Zeroizing::new([7; 32]))
@@ -40,15 +49,34 @@ fn read_golden(golden: &str) -> Recipient {
     read(&sealer(), KEY, &bytes).unwrap().recipient
 }
 
+/// The fixture as it was before anything was charged.
+fn without_costs() -> Recipient {
+    let mut without = recipient_with_everything();
+    without.operator_hold_until = None;
+    for delivery in without.verifications.iter_mut().flat_map(|it| &mut it.deliveries) {
+        delivery.charges = Vec::new();
+        delivery.price = None;
+        delivery.conversion = Conversion::NotCounted;
+        delivery.charged_at = delivery.created_at;
+        delivery.matures_at = None;
+    }
+    without
+}
+
 #[test]
-fn format_3_is_what_it_was_when_it_was_new() {
+fn format_4_is_what_it_was_when_it_was_new() {
     let written = write(&sealer(), KEY, VERSION, &recipient_with_everything());
-    assert_eq!(hex(&written), GOLDEN_3);
+    assert_eq!(hex(&written), GOLDEN_4);
+}
+
+#[test]
+fn a_record_of_format_3_is_read_as_one_in_which_nothing_was_charged_or_counted() {
+    assert_eq!(read_golden(GOLDEN_3), without_costs());
 }
 
 #[test]
 fn a_record_of_format_2_is_read_as_one_in_which_nobody_chose_a_template() {
-    let mut without = recipient_with_everything();
+    let mut without = without_costs();
     for delivery in without.verifications.iter_mut().flat_map(|it| &mut it.deliveries) {
         delivery.template = None;
     }
@@ -74,6 +102,90 @@ fn a_record_comes_back_with_its_version() {
     let everything = recipient_with_everything();
     let stored = read(&sealer(), KEY, &write(&sealer(), KEY, VERSION, &everything)).unwrap();
     assert_eq!((stored.version, stored.recipient), (VERSION, everything));
+}
+
+/// Thousands of random deliveries. `COUNTERSIGN_SEED` replays them.
+#[test]
+fn what_was_charged_comes_back_whatever_the_charges() {
+    let seed = seed_or(0x5EED);
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut recipient = recipient_with_everything();
+    for _ in 0..500 {
+        recipient.operator_hold_until = random
+            .random_bool(0.5)
+            .then(|| Timestamp::from_unix_millis(random.random()));
+        for delivery in recipient.verifications.iter_mut().flat_map(|it| &mut it.deliveries) {
+            let count = random.random_range(0..4);
+            delivery.charges = (0..count).map(|_| any_charge(&mut random)).collect();
+            delivery.price = random.random_bool(0.7).then(|| MessagePrice {
+                amount: Amount::from_micros(any_amount(&mut random)),
+                is_settled: random.random(),
+                country: CountryCode::parse("BR").filter(|_| random.random()),
+            });
+            let moment = |random: &mut StdRng| Timestamp::from_unix_millis(random.random());
+            delivery.charged_at = if random.random() {
+                delivery.created_at
+            } else {
+                moment(&mut random)
+            };
+            delivery.matures_at = random.random_bool(0.5).then(|| moment(&mut random));
+            delivery.conversion = [
+                Conversion::NotCounted,
+                Conversion::Awaited,
+                Conversion::Missed,
+                Conversion::Finished,
+            ][random.random_range(0..4)];
+        }
+        let stored = read(&sealer(), KEY, &write(&sealer(), KEY, VERSION, &recipient)).unwrap();
+        assert_eq!(stored.recipient, recipient);
+    }
+}
+
+fn any_charge(random: &mut StdRng) -> Charged {
+    Charged {
+        tag: ChargeTag(random.random()),
+        key: LimitKey::from_bytes(random.random()),
+        amount: any_amount(random),
+        settles: [Settles::Acceptance, Settles::Approval, Settles::Price][random.random_range(0..3)],
+    }
+}
+
+/// Of every size, the ends of the range included.
+fn any_amount(random: &mut StdRng) -> u64 {
+    match random.random_range(0..8) {
+        0 => 0,
+        1 => u64::MAX,
+        _ => random.random::<u64>() >> random.random_range(0..64),
+    }
+}
+
+#[test]
+fn what_follows_from_a_decision_is_never_stored() {
+    let everything = recipient_with_everything();
+    let mut owing = everything.clone();
+    owing.effects.freed.push(Freed {
+        charges: vec![any_charge(&mut StdRng::seed_from_u64(1))],
+        taken_at: everything.changed_at,
+    });
+    assert_eq!(
+        write(&sealer(), KEY, VERSION, &owing),
+        write(&sealer(), KEY, VERSION, &everything)
+    );
+}
+
+#[test]
+fn a_charge_of_one_unit_takes_21_bytes() {
+    let mut recipient = recipient_with_everything();
+    let before = write(&sealer(), KEY, VERSION, &recipient).len();
+    let delivery = recipient.verifications[0].deliveries.first_mut().unwrap();
+    let charge = Charged {
+        amount: 1,
+        ..any_charge(&mut StdRng::seed_from_u64(1))
+    };
+    delivery.charges.extend([charge; 14]);
+    let after = write(&sealer(), KEY, VERSION, &recipient).len();
+    assert_eq!(after - before, 14 * 21);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A Redis server of the test's own, and the adapter on it.
 
+pub(crate) mod guard;
 pub(crate) mod proxy;
 pub(crate) mod records;
 pub(crate) mod service;
@@ -17,6 +18,13 @@ use countersign_testkit::redis_server::RedisServer;
 /// A fresh server, and an instance that has checked it.
 pub(crate) async fn open() -> (RedisServer, Redis) {
     let server = RedisServer::start();
+    let redis = open_on(&server).await;
+    (server, redis)
+}
+
+/// A fresh node of a cluster that has every slot, and an instance that has checked it.
+pub(crate) async fn open_cluster() -> (RedisServer, Redis) {
+    let server = RedisServer::start_cluster();
     let redis = open_on(&server).await;
     (server, redis)
 }

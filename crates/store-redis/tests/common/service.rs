@@ -1,19 +1,24 @@
 //! Whole use cases over an instance, and what a caller says to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use countersign_domain::client::Client;
 use countersign_domain::code::Guess;
 use countersign_domain::delivery::DeliveryReport;
+use countersign_domain::guard::GuardSettings;
+use countersign_domain::limit::{ChargeMode, KeyParts, RuleLabel, Window};
+use countersign_domain::money::{Amount, BudgetSettings, Currency, Money, PriceList, PriceTable, Rate};
 use countersign_domain::phone::PhoneNumber;
+use countersign_domain::rule::{Rules, default_rules};
 use countersign_domain::template::Platform;
 use countersign_domain::use_case::{
-    CheckAnswer, CheckRequest, Error, ReportedDelivery, StartAnswer, StartRequest, VerificationName,
+    CheckAnswer, CheckRequest, Error, ReportedDelivery, Rulebook, StartAnswer, StartRequest, VerificationName,
 };
 use countersign_store_redis::Redis;
 use countersign_store_redis::config::Config;
 use countersign_testkit::contract::recipient_store::SHARDS;
-use countersign_testkit::fixture::{app_id, caller, identity, key_ring, purpose};
+use countersign_testkit::fixture::{app_id, caller, identity, key_ring, purpose, rulebook};
 use countersign_testkit::house::House;
 
 use super::instance_of;
@@ -28,6 +33,46 @@ pub(crate) fn house_on(redis: &Redis) -> House {
     House::new(Arc::new(redis.recipients()), Arc::new(redis.limits()), redis.feed())
 }
 
+/// The same with all that is on unless the configuration says otherwise: the default rules, the guard, and prices; and
+/// a budget beside them.
+pub(crate) fn guarded_house_on(redis: &Redis) -> House {
+    let rulebook = Rulebook {
+        rules: Rules::new(default_rules()).unwrap(),
+        money: Some(money()),
+        guard: Some(GuardSettings::default()),
+        ..rulebook()
+    };
+    House::builder(Arc::new(redis.recipients()), Arc::new(redis.limits()), redis.feed())
+        .guard(Arc::new(redis.guard()), Arc::new(redis.tallies()))
+        .rulebook(rulebook)
+        .build()
+}
+
+/// One price for everybody, and a budget over everything.
+fn money() -> Money {
+    let prices = PriceList {
+        currency: Currency::parse("USD").unwrap(),
+        as_of: "2026-10-01".to_owned(),
+        countries: BTreeMap::new(),
+        regions: Vec::new(),
+        other: Some(Rate {
+            authentication: Amount::from_micros(6_800),
+            international: None,
+        }),
+        international: BTreeSet::new(),
+    };
+    let budget = BudgetSettings {
+        name: RuleLabel::parse("day").unwrap(),
+        parts: KeyParts::EVERYTHING,
+        amount: Amount::from_micros(75_000_000),
+        window: Window::DAY,
+        soft_percent: 80,
+        mode: ChargeMode::Refuse,
+        apps: BTreeSet::new(),
+    };
+    Money::new(PriceTable::new(prices).unwrap(), vec![budget]).unwrap()
+}
+
 /// What asks a phone for a code.
 pub(crate) fn start_of(phone: &PhoneNumber) -> StartRequest {
     StartRequest {
@@ -39,6 +84,7 @@ pub(crate) fn start_of(phone: &PhoneNumber) -> StartRequest {
         package: None,
         context: BTreeMap::new(),
         accept_identity_change: false,
+        client: Client::default(),
         request_id: None,
         deadline: None,
     }
@@ -53,6 +99,7 @@ pub(crate) async fn check(house: &House, name: VerificationName, code: &str) -> 
         name,
         guess: Guess::parse(code).unwrap(),
         context: BTreeMap::new(),
+        client: Client::default(),
         request_id: None,
         deadline: None,
     };

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_domain::client::Client;
 use countersign_domain::code::Guess;
 use countersign_domain::delivery::{
     DeliveryReport, Fault, IdentityHash, NextStep, ProviderReport, Rejection, ThrottleScope,
@@ -115,6 +116,7 @@ impl Twins {
             package: None,
             context: self.any_context(),
             accept_identity_change: self.random.random_bool(0.1),
+            client: Client::default(),
             request_id: self.any_request_id(),
             deadline: self.any_deadline(),
         };
@@ -145,6 +147,7 @@ impl Twins {
             name: name.clone(),
             guess: Guess::parse(&guess).unwrap(),
             context: context.clone(),
+            client: Client::default(),
             request_id: request_id.clone(),
             deadline,
         };

@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "shared by several test binaries, of which each uses a part")]
 mod common;
 
+mod guard;
 mod houses;
 mod limits;
 mod recipients;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign_domain::id::{RecipientKey, ShardCount};
-use countersign_domain::ports::{RecipientStore, Replaced, Stored, Version};
+use countersign_domain::ports::{Erased, RecipientStore, Replaced, Stored, Version};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::{DAY, Timestamp};
 use countersign_store_memory::recipients::MemoryStore;
@@ -76,6 +76,24 @@ impl Pair {
         }
     }
 
+    async fn erase(&mut self, random: &mut StdRng, key: RecipientKey, step: usize) {
+        let known = self.known(key);
+        let seen = match random.random_range(0..4) {
+            0 => (Version(random.random()), Version(u64::MAX)),
+            1 if known.len() > 1 => known[random.random_range(0..known.len() - 1)],
+            _ => known.last().copied().unwrap_or((Version(1), Version(u64::MAX))),
+        };
+        let redis = self.redis.erase(key, seen.0).await.unwrap();
+        let memory = self.memory.erase(key, seen.1).await.unwrap();
+        match (redis, memory) {
+            (Erased::Gone, Erased::Gone) => self.load(key, step).await,
+            (Erased::Conflict(redis), Erased::Conflict(memory)) => {
+                self.assert_same(key, Some(&redis), Some(&memory), step);
+            }
+            other => panic!("step {step}: {other:?}"),
+        }
+    }
+
     async fn due(&self, now: Timestamp, key: RecipientKey, limit: usize, step: usize) {
         let shard = key.shard(SHARDS);
         let redis = self.redis.due(now, shard, limit).await.unwrap();
@@ -130,7 +148,8 @@ async fn recipients_are_the_same_on_redis_and_in_memory() {
             clock.plus(span)
         };
         let key = key_in(random.random_range(0..3), random.random_range(0..6));
-        match random.random_range(0..10) {
+        match random.random_range(0..11) {
+            10 => pair.erase(&mut random, key, step).await,
             0..6 => pair.replace(&mut random, key, clock, step).await,
             6 => pair.load(key, step).await,
             7 => pair.backlog(clock, step).await,

@@ -1,11 +1,11 @@
 //! No answer is ever given to another question, whatever the network does in between: everything that is written says
 //! whose it is and when it was written, and everything that is read is compared with that.
 
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_domain::limit::{Charge, LimitKey, Quota, RuleName};
+use countersign_domain::limit::{Charge, ChargeMode, KeyParts, LimitKey, Quota, RuleName, Taken, Window};
 use countersign_domain::ports::{LimitStore, RecipientStore, Replaced, StoreError, Stored, Version};
 use countersign_store_redis::Redis;
 use countersign_testkit::contract::recipient_store::SHARDS;
@@ -118,20 +118,25 @@ impl Writer {
         }
     }
 
-    /// Each writer has a limit of a size of its own, of which nothing is ever taken.
+    /// Each writer has a limit of a size of its own, of which nothing is ever taken: the charge is a shadow, and too large.
     async fn count(&self) -> Result<(), StoreError> {
         let charge = Charge {
             rule: RuleName::UnansweredSends,
             key: LimitKey::from_bytes([u8::try_from(self.n).unwrap(); 16]),
             quota: Quota::Budget {
-                amount: NonZeroU32::new(1_000 + self.n).unwrap(),
-                window: Duration::from_secs(24 * 60 * 60),
+                amount: NonZeroU64::new(u64::from(1_000 + self.n)).unwrap(),
+                window: Window::DAY,
             },
-            amount: NonZeroU32::MIN,
+            parts: KeyParts::EVERYTHING,
+            mode: ChargeMode::Shadow,
+            amount: NonZeroU64::MAX,
         };
         let charges = vec![charge; usize::try_from(self.n % 5 + 1).unwrap()];
-        let left = in_time(TIMEOUT, self.redis.limits().peek(&charges, now())).await?;
-        let left: Vec<_> = left.iter().map(|it| it.left).collect();
+        let taken = in_time(TIMEOUT, self.redis.limits().take(&charges, now())).await?;
+        let Taken::All(standings) = taken else {
+            panic!("a shadow was refused: {taken:?}");
+        };
+        let left: Vec<_> = standings.iter().map(|it| it.remaining.left).collect();
         assert_eq!(left, vec![u64::from(1_000 + self.n); charges.len()]);
         Ok(())
     }

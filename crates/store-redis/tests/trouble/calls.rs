@@ -1,15 +1,19 @@
 //! Every call there is, and what it means that one ended in time.
 
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-use countersign_domain::limit::{Charge, LimitKey, Quota, RuleName};
+use countersign_domain::guard::{PersonKey, SeriesKey};
+use countersign_domain::limit::{Charge, ChargeMode, KeyParts, LimitKey, Quota, RuleName, Window};
+use countersign_domain::ports::{BatchId, GuardStore, ScoreChange, Tally, TallyStore};
 use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version};
+use countersign_domain::time::DAY;
 use countersign_store_redis::Redis;
 use countersign_testkit::contract::recipient_store::SHARDS;
 use countersign_testkit::fixture::now;
 use tokio::time::timeout;
 
+use crate::common::guard::{block, bucket_in};
 use crate::common::records::{key, record};
 
 /// What a busy machine may add to a time-out.
@@ -31,15 +35,62 @@ pub(crate) fn charge(n: u8) -> Charge {
         rule: RuleName::UnansweredSends,
         key: LimitKey::from_bytes([n; 16]),
         quota: Quota::Budget {
-            amount: NonZeroU32::new(10).unwrap(),
-            window: Duration::from_secs(24 * 60 * 60),
+            amount: NonZeroU64::new(10).unwrap(),
+            window: Window::DAY,
         },
-        amount: NonZeroU32::MIN,
+        parts: KeyParts::EVERYTHING,
+        mode: ChargeMode::Refuse,
+        amount: NonZeroU64::MIN,
     }
 }
 
 /// Makes every call of the stores once, all at once and each within `limit`, and answers what became of it.
 pub(crate) async fn every_call(redis: &Redis, limit: Duration) -> Vec<(&'static str, Result<(), StoreError>)> {
+    let (mut calls, of_the_guard) = tokio::join!(calls_of_a_start(redis, limit), calls_of_the_guard(redis, limit));
+    calls.extend(of_the_guard);
+    calls
+}
+
+/// The calls of the guard, and the erasure of a recipient.
+async fn calls_of_the_guard(redis: &Redis, limit: Duration) -> Vec<(&'static str, Result<(), StoreError>)> {
+    let (recipients, guard, tallies) = (redis.recipients(), redis.guard(), redis.tallies());
+    let (batch, person, bucket) = (BatchId([1; 16]), PersonKey::from_bytes([1; 16]), bucket_in(1, 1));
+    let (raised, until) = (block("+551198765", now()), now().plus(DAY));
+    let changes = [ScoreChange { bucket, points: 5 }];
+    let (buckets, series) = ([bucket], [SeriesKey::from_bytes([1; 16])]);
+    let counts = [Tally {
+        series: series[0],
+        at: now(),
+        count: 1,
+    }];
+    let (erase, look, score, raise, scores, blocks, remember, forget, add, read) = tokio::join!(
+        in_time(limit, recipients.erase(key(2), Version(1))),
+        in_time(limit, guard.look(&buckets, Some(person))),
+        in_time(limit, guard.score(batch, &changes, now())),
+        in_time(limit, guard.replace(bucket, None, Some(&raised), until, now())),
+        in_time(limit, guard.scores(&buckets)),
+        // It asks twice when there are some.
+        in_time(limit * 2, guard.blocks(10)),
+        in_time(limit, guard.remember(person, until, now())),
+        in_time(limit, guard.forget(person)),
+        in_time(limit, tallies.add(batch, &counts, now())),
+        in_time(limit, tallies.read(&series, now(), now())),
+    );
+    vec![
+        ("erase", erase.map(drop)),
+        ("look", look.map(drop)),
+        ("score", score.map(drop)),
+        ("replace a block", raise.map(drop)),
+        ("scores", scores.map(drop)),
+        ("blocks", blocks.map(drop)),
+        ("remember", remember),
+        ("forget", forget),
+        ("add", add),
+        ("read", read.map(drop)),
+    ]
+}
+
+async fn calls_of_a_start(redis: &Redis, limit: Duration) -> Vec<(&'static str, Result<(), StoreError>)> {
     let (recipients, limits, feed) = (redis.recipients(), redis.limits(), redis.feed());
     let shard = key(1).shard(SHARDS);
     let new = record(1, now(), Some(now()));
@@ -51,8 +102,8 @@ pub(crate) async fn every_call(redis: &Redis, limit: Duration) -> Vec<(&'static 
         in_time(limit * 2, recipients.due(now(), shard, 10)),
         in_time(limit, recipients.backlog(now())),
         in_time(limit, limits.take(&charges, now())),
-        in_time(limit, limits.give_back(&charges, now())),
-        in_time(limit, limits.peek(&charges, now())),
+        in_time(limit, limits.give_back(&charges, now(), now())),
+        in_time(limit, limits.peek(&charges)),
         in_time(limit, feed.subscribe(key(1))),
     );
     vec![

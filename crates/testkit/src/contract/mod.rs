@@ -24,9 +24,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod change_feed;
+pub mod guard_store;
 pub mod limit_store;
 pub mod messenger;
 pub mod recipient_store;
+pub mod tally_store;
 pub mod template_catalog;
 
 /// How long a suite waits for what has to happen before it calls the promise broken. Never how long a test takes.
@@ -108,6 +110,7 @@ mod tests {
         let listed = crate::recipient_store_contract!(@__promise_names);
         let sources = [
             include_str!("recipient_store/mod.rs"),
+            include_str!("recipient_store/erasure.rs"),
             include_str!("recipient_store/history.rs"),
             include_str!("recipient_store/races.rs"),
             include_str!("recipient_store/records.rs"),
@@ -124,7 +127,36 @@ mod tests {
             include_str!("limit_store/mod.rs"),
             include_str!("limit_store/charges.rs"),
             include_str!("limit_store/history.rs"),
+            include_str!("limit_store/modes.rs"),
+            include_str!("limit_store/parallel.rs"),
+            include_str!("limit_store/returns.rs"),
             include_str!("limit_store/time.rs"),
+        ];
+        assert_complete(&listed, &sources);
+    }
+
+    #[test]
+    fn no_promise_of_the_guard_store_is_forgotten() {
+        let listed = crate::guard_store_contract!(@__promise_names);
+        let sources = [
+            include_str!("guard_store/mod.rs"),
+            include_str!("guard_store/blocks.rs"),
+            include_str!("guard_store/history.rs"),
+            include_str!("guard_store/persons.rs"),
+            include_str!("guard_store/races.rs"),
+            include_str!("guard_store/scores.rs"),
+        ];
+        assert_complete(&listed, &sources);
+    }
+
+    #[test]
+    fn no_promise_of_the_tally_store_is_forgotten() {
+        let listed = crate::tally_store_contract!(@__promise_names);
+        let sources = [
+            include_str!("tally_store/mod.rs"),
+            include_str!("tally_store/batches.rs"),
+            include_str!("tally_store/counts.rs"),
+            include_str!("tally_store/history.rs"),
         ];
         assert_complete(&listed, &sources);
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -76,6 +77,34 @@ impl RedisServer {
         };
         server.restart();
         server
+    }
+
+    /// Starts a node of a cluster that has every slot: it takes every key, and refuses calls with keys of several slots.
+    ///
+    /// Redis insists on a port for the bus between nodes, on which here nobody speaks: a free one of the loopback.
+    #[track_caller]
+    pub fn start_cluster() -> Self {
+        let server = Self::start_cluster_without_slots();
+        assert_eq!(server.ask_text("CLUSTER ADDSLOTSRANGE 0 16383").text(), "OK");
+        let ready = eventually(|| {
+            let told = server.ask_text("CLUSTER INFO");
+            told.text().contains("cluster_state:ok").then_some(())
+        });
+        assert!(ready.is_some(), "the cluster does not become ready; {}", server.told());
+        server
+    }
+
+    /// Starts a node of a cluster that has no slot, and so refuses every key.
+    #[track_caller]
+    pub fn start_cluster_without_slots() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port().to_string();
+        drop(listener);
+        Self::start_with(&[
+            ("bind", "127.0.0.1"),
+            ("cluster-enabled", "yes"),
+            ("cluster-port", &port),
+        ])
     }
 
     /// The folder that holds everything the server writes.

@@ -8,6 +8,7 @@
 mod apply;
 mod handshake;
 mod parse;
+mod pricing;
 mod signature;
 mod templates;
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::errors;
 use crate::http::Waits;
 use crate::provider_error::ProviderError;
+use crate::webhook::pricing;
 use crate::webhook::signature::Verified;
 use crate::webhook::templates::{self, TemplateSaid};
 
@@ -58,7 +59,7 @@ pub(super) fn post(body: &Verified) -> Post {
             .extend(list(value, "messages").filter_map(|message| disowned(message, sender.as_ref())));
         for status in list(value, "statuses") {
             match read(status, sender.as_ref()) {
-                Read::Status(status) => post.statuses.push(status),
+                Read::Status(status) => post.statuses.push(*status),
                 Read::Ignored => post.ignored += 1,
                 Read::Skipped => post.skipped += 1,
             }
@@ -75,7 +76,7 @@ fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 }
 
 enum Read {
-    Status(ReportedDelivery),
+    Status(Box<ReportedDelivery>),
     Ignored,
     Skipped,
 }
@@ -117,13 +118,16 @@ fn read(status: &Value, sender: Option<&SenderId>) -> Read {
         Some(_) => return Read::Skipped,
     };
     let text = |name: &str| status.get(name).and_then(Value::as_str);
-    Read::Status(ReportedDelivery {
+    Read::Status(Box::new(ReportedDelivery {
         reference,
         report,
+        pricing: status.get("pricing").and_then(pricing::read),
         message: text("id").and_then(MessageId::new),
         identity: text("recipient_identity_key_hash").and_then(IdentityHash::new),
         sender: sender.cloned(),
-    })
+        // Left out for people with user names.
+        phone: text("recipient_id").and_then(|it| PhoneNumber::parse(&format!("+{}", it.trim_start_matches('+'))).ok()),
+    }))
 }
 
 /// A failure after the provider had accepted the message.
@@ -246,10 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn a_status_brings_its_message_its_sender_and_who_received_it() {
+    fn a_status_brings_its_message_its_sender_who_received_it_and_its_price() {
         let value = json!({
             "metadata": {"phone_number_id": "106540352242922"},
-            "statuses": [{"id": "wamid.x", "status": "delivered", "recipient_identity_key_hash": "DF2lS5v2W6x="}],
+            "statuses": [{
+                "id": "wamid.x", "status": "delivered", "recipient_identity_key_hash": "DF2lS5v2W6x=",
+                "pricing": {"type": "regular", "category": "authentication"},
+            }],
         });
         let post = parsed(
             json!({"entry": [{"changes": [{ "value": value }]}]})
@@ -260,6 +267,11 @@ mod tests {
         assert_eq!(status.message, MessageId::new("wamid.x"));
         assert_eq!(status.identity, IdentityHash::new("DF2lS5v2W6x="));
         assert_eq!(status.sender, SenderId::parse("106540352242922").ok());
+        assert_eq!(
+            status.pricing,
+            pricing::read(&json!({"type": "regular", "category": "authentication"}))
+        );
+        assert!(status.pricing.is_some());
     }
 
     #[test]
@@ -358,6 +370,9 @@ mod tests {
             "new_quality_score",
             "new_category",
             "correct_category",
+            "pricing",
+            "category",
+            "billable",
         ]);
         leaf.prop_recursive(8, 64, 6, move |inner| {
             prop_oneof![

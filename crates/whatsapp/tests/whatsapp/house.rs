@@ -9,13 +9,14 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use countersign_domain::client::Client;
 use countersign_domain::delivery::Delivery;
 use countersign_domain::id::{RecipientKey, Shard};
-use countersign_domain::limit::{Charge, Remaining};
+use countersign_domain::limit::{Charge, LimitKey, LimitState, Taken, weigh};
 use countersign_domain::ports::{
-    ChangeFeed, ChangeHints, LimitStore, RecipientStore, Replaced, StoreError, Stored, Taken, Version,
+    ChangeFeed, ChangeHints, Erased, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version,
 };
-use countersign_domain::recipient::Recipient;
+use countersign_domain::recipient::{Effects, Recipient};
 use countersign_domain::template::Platform;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::StartRequest;
@@ -79,6 +80,7 @@ impl Intake {
             package: None,
             context: BTreeMap::new(),
             accept_identity_change: false,
+            client: Client::default(),
             request_id: None,
             deadline: None,
         };
@@ -197,7 +199,9 @@ impl RecipientStore for TinyStore {
             return Ok(Replaced::Conflict(there.cloned().map(Box::new)));
         }
         let version = Version(seen.map_or(1, |it| it.0 + 1));
-        let recipient = new.clone();
+        let mut recipient = new.clone();
+        // What follows from a write is nobody's to keep.
+        recipient.effects = Effects::default();
         records.insert(key, Stored { version, recipient });
         Ok(Replaced::Written(version))
     }
@@ -209,22 +213,38 @@ impl RecipientStore for TinyStore {
     async fn backlog(&self, _now: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
     }
+
+    async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError> {
+        self.up()?;
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        match records.get(&key) {
+            Some(there) if there.version != seen => Ok(Erased::Conflict(Box::new(there.clone()))),
+            _ => {
+                records.remove(&key);
+                Ok(Erased::Gone)
+            }
+        }
+    }
 }
 
 struct NoLimits;
 
 #[async_trait]
 impl LimitStore for NoLimits {
-    async fn take(&self, _charges: &[Charge], _now: Timestamp) -> Result<Taken, StoreError> {
-        Ok(Taken::All)
+    async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Taken, StoreError> {
+        Ok(weigh(charges, |_| None, now).taken)
     }
 
-    async fn give_back(&self, _charges: &[Charge], _now: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, _charges: &[Charge], _taken_at: Timestamp, _now: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn peek(&self, _charges: &[Charge], _now: Timestamp) -> Result<Vec<Remaining>, StoreError> {
-        Ok(Vec::new())
+    async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {
+        Ok(vec![None; charges.len()])
+    }
+
+    async fn forget(&self, _keys: &[LimitKey]) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use crate::delivery::{Fault, ProviderReport};
 use crate::event::Event;
-use crate::limit::{Charge, LimitKey, RuleName};
+use crate::limit::{Charge, ChargeMode, KeyParts, LimitKey, RuleName, Taken};
 use crate::policy::Policy;
-use crate::ports::{LimitStore, Observer, SenderDirectory, Taken};
+use crate::ports::{LimitStore, Observer, SenderDirectory};
 use crate::sender::{Sender, SenderId, pick};
 use crate::time::Timestamp;
 use crate::use_case::senders::health::{Hindrance, Known};
@@ -248,14 +248,16 @@ impl Senders {
             rule,
             key: LimitKey::derive(&self.rulebook.identity, rule, sender.id.as_str().as_bytes()),
             quota,
-            amount: std::num::NonZeroU32::MIN,
+            parts: KeyParts::EVERYTHING,
+            mode: ChargeMode::Refuse,
+            amount: std::num::NonZeroU64::MIN,
         };
         let taken = self.limits.take(&[slice], now).await;
         let mut known = self.known();
         let pace = &mut known.condition(sender).pace;
         match taken {
-            Ok(Taken::All) => pace.refilled(now),
-            Ok(Taken::Refused { retry_after, .. }) => pace.refused(retry_after, now),
+            Ok(Taken::All(_)) => pace.refilled(now),
+            Ok(Taken::Refused(refusal)) => pace.refused(refusal.retry_after, now),
             // A claim that waits in vain counts as sent once its lease is over. So this instance keeps the pace alone.
             Err(_) => pace.refilled_alone(now),
         }

@@ -1,32 +1,27 @@
-//! Charges: all of them are taken or none is, and giving back is no way to more than the quota.
+//! Charges: all of them are taken or none is.
 
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_domain::limit::{Charge, Quota, Remaining, RuleName};
-use countersign_domain::ports::{LimitStore, Taken};
+use countersign_domain::limit::{Charge, Remaining, RuleName};
+use countersign_domain::ports::LimitStore;
 use countersign_domain::time::DAY;
-use tokio::task::JoinSet;
 
-use super::{budget, charge, give_back, left, peek, rate, refused, take_all, times, under};
-use crate::contract::PARALLEL;
+use super::{budget, charge, every_shape, give_back, left, monthly, peek, rate, refused, take_all, times, under};
 use crate::fixture::now;
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn both_shapes(amount: u32) -> [Quota; 2] {
-    [rate(amount, MINUTE), budget(amount, DAY)]
-}
 
 /// A key without state is full.
 pub async fn an_untouched_limit_is_full(store: Arc<dyn LimitStore>) {
     let full = Remaining {
         left: 7,
+        used: 0,
         full_after: Duration::ZERO,
     };
-    let charges = both_shapes(7).map(|quota| charge(1, quota));
-    assert_eq!(peek(&*store, &charges, now()).await, [full, full]);
+    let charges = every_shape(7).map(|quota| charge(1, quota));
+    assert_eq!(peek(&*store, &charges, now()).await, [full; 3]);
 }
 
 /// Nothing asked, nothing refused.
@@ -52,21 +47,21 @@ pub async fn all_charges_are_taken_or_none_is(store: Arc<dyn LimitStore>) {
     }
 }
 
-/// In the order given, not in that of keys or of waits.
-pub async fn a_refusal_names_the_first_refused_rule_in_the_order_given(store: Arc<dyn LimitStore>) {
+/// Whatever the order they are given in.
+pub async fn a_refusal_names_the_charge_that_waits_longest(store: Arc<dyn LimitStore>) {
     let open = under(RuleName::Countries, charge(9, rate(5, MINUTE)));
     let short = under(RuleName::SendsPerWindow, charge(2, rate(1, MINUTE)));
     let long = under(RuleName::SendsPerDay, charge(1, rate(1, DAY)));
     take_all(&*store, &[short, long], now()).await;
     let first = refused(&*store, &[open, short, long], now()).await;
-    assert_eq!(first, (RuleName::SendsPerWindow, Some(MINUTE)));
+    assert_eq!(first, (RuleName::SendsPerDay, Some(DAY)));
     let first = refused(&*store, &[open, long, short], now()).await;
     assert_eq!(first, (RuleName::SendsPerDay, Some(DAY)));
 }
 
 /// It has no wait, and it costs nothing.
 pub async fn a_charge_beyond_its_quota_is_never_taken(store: Arc<dyn LimitStore>) {
-    for (n, quota) in (1..).zip(both_shapes(3)) {
+    for (n, quota) in (1..).zip(every_shape(3)) {
         let (_, wait) = refused(&*store, &[times(4, charge(n, quota))], now()).await;
         assert_eq!(wait, None);
         take_all(&*store, &[times(3, charge(n, quota))], now()).await;
@@ -75,7 +70,7 @@ pub async fn a_charge_beyond_its_quota_is_never_taken(store: Arc<dyn LimitStore>
 
 /// Each sees what those before it have taken.
 pub async fn charges_on_one_key_count_one_after_the_other(store: Arc<dyn LimitStore>) {
-    for (n, quota) in (1..).zip(both_shapes(5)) {
+    for (n, quota) in (1..).zip(every_shape(5)) {
         let one = charge(n, quota);
         take_all(&*store, &[one, times(2, one), one], now()).await;
         assert_eq!(left(&*store, &[one], now()).await, [1]);
@@ -86,7 +81,7 @@ pub async fn charges_on_one_key_count_one_after_the_other(store: Arc<dyn LimitSt
 
 /// When they exceed the quota together, none of them is taken, and the one that did not fit is named.
 pub async fn charges_on_one_key_are_refused_together(store: Arc<dyn LimitStore>) {
-    for (n, quota) in (1..).zip(both_shapes(2)) {
+    for (n, quota) in (1..).zip(every_shape(2)) {
         let fits = times(2, charge(n, quota));
         let too_much = under(RuleName::SendWait, charge(n, quota));
         let (rule, _) = refused(&*store, &[fits, too_much], now()).await;
@@ -97,7 +92,7 @@ pub async fn charges_on_one_key_are_refused_together(store: Arc<dyn LimitStore>)
 
 /// The key alone says what is limited.
 pub async fn two_limits_do_not_touch_each_other(store: Arc<dyn LimitStore>) {
-    for (n, quota) in [1, 3].into_iter().zip(both_shapes(2)) {
+    for (n, quota) in [1, 3, 5].into_iter().zip(every_shape(2)) {
         let (used, untouched) = (charge(n, quota), charge(n + 1, quota));
         take_all(&*store, &[times(2, used)], now()).await;
         assert_eq!(left(&*store, &[used, untouched], now()).await, [0, 2]);
@@ -107,45 +102,9 @@ pub async fn two_limits_do_not_touch_each_other(store: Arc<dyn LimitStore>) {
     }
 }
 
-/// As if it had never been taken.
-pub async fn what_is_given_back_can_be_taken_again(store: Arc<dyn LimitStore>) {
-    for (n, quota) in (1..).zip(both_shapes(3)) {
-        let one = charge(n, quota);
-        take_all(&*store, &[times(3, one)], now()).await;
-        refused(&*store, &[one], now()).await;
-        give_back(&*store, &[times(2, one)], now()).await;
-        assert_eq!(left(&*store, &[one], now()).await, [2]);
-        take_all(&*store, &[times(2, one)], now()).await;
-        refused(&*store, &[one], now()).await;
-    }
-}
-
-/// More than was taken is not more than was allowed.
-pub async fn giving_back_never_goes_beyond_full(store: Arc<dyn LimitStore>) {
-    for (n, quota) in (1..).zip(both_shapes(3)) {
-        let one = charge(n, quota);
-        take_all(&*store, &[one], now()).await;
-        give_back(&*store, &[times(100, one)], now()).await;
-        assert_eq!(left(&*store, &[one], now()).await, [3]);
-        take_all(&*store, &[times(3, one)], now()).await;
-        refused(&*store, &[one], now()).await;
-    }
-}
-
-/// It stays full.
-pub async fn giving_back_to_an_untouched_limit_is_harmless(store: Arc<dyn LimitStore>) {
-    for (n, quota) in (1..).zip(both_shapes(2)) {
-        let one = charge(n, quota);
-        give_back(&*store, &[one, one], now()).await;
-        assert_eq!(left(&*store, &[one], now()).await, [2]);
-        take_all(&*store, &[times(2, one)], now()).await;
-        refused(&*store, &[one], now()).await;
-    }
-}
-
 /// However often it is asked.
 pub async fn peek_changes_nothing(store: Arc<dyn LimitStore>) {
-    for (n, quota) in (1..).zip(both_shapes(2)) {
+    for (n, quota) in (1..).zip(every_shape(2)) {
         let one = charge(n, quota);
         take_all(&*store, &[one], now()).await;
         let first = peek(&*store, &[one], now()).await;
@@ -167,39 +126,58 @@ pub async fn peek_answers_in_the_order_asked(store: Arc<dyn LimitStore>) {
     assert_eq!(left(&*store, &asked, now()).await, [8, 3, 3, 8]);
 }
 
+/// As if nothing had ever been taken from it. The others keep what they hold.
+pub async fn a_limit_that_is_forgotten_is_full(store: Arc<dyn LimitStore>) {
+    let charges = [
+        charge(1, rate(2, MINUTE)),
+        charge(2, budget(2, DAY)),
+        charge(3, rate(2, DAY)),
+    ];
+    take_all(&*store, &charges.map(|it| times(2, it)), now()).await;
+    let keys = [charges[0].key, charges[1].key, charge(9, rate(2, MINUTE)).key];
+    assert_eq!(store.forget(&keys).await.expect("the store answers"), 2);
+    assert_eq!(left(&*store, &charges, now()).await, [2, 2, 0]);
+    assert_eq!(store.forget(&keys).await.expect("the store answers"), 0);
+    assert_eq!(store.forget(&[]).await.expect("the store answers"), 0);
+    take_all(&*store, &charges[..2], now()).await;
+}
+
 /// A rule whose shape was changed in the configuration forgets what it counted in the other shape.
 pub async fn a_quota_of_another_shape_starts_afresh(store: Arc<dyn LimitStore>) {
-    let [as_rate, as_budget] = both_shapes(2).map(|quota| times(2, charge(1, quota)));
-    for charge in [as_rate, as_budget, as_rate] {
+    let [as_rate, as_budget, as_unfinished] = every_shape(2).map(|quota| times(2, charge(1, quota)));
+    for charge in [
+        as_rate,
+        as_budget,
+        as_unfinished,
+        as_rate,
+        as_unfinished,
+        as_budget,
+        as_rate,
+    ] {
+        assert_eq!(left(&*store, &[charge], now()).await, [2]);
+        // There is nothing to give back of that shape.
+        give_back(&*store, &[charge], now()).await;
         take_all(&*store, &[charge], now()).await;
         refused(&*store, &[charge], now()).await;
     }
 }
 
-/// And no less.
-pub async fn of_64_parallel_takes_no_more_than_the_quota_are_granted(store: Arc<dyn LimitStore>) {
-    const ALLOWED: u32 = 10;
-    for (n, quota) in (1..).zip(both_shapes(ALLOWED)) {
-        let granted = granted_of_parallel(&store, vec![charge(n, quota)]).await;
-        assert_eq!(granted, ALLOWED);
+/// Micro-units of money, for example. What is more than that fits into no quota.
+pub async fn amounts_count_exactly_up_to_two_to_the_53(store: Arc<dyn LimitStore>) {
+    let of = |amount: u64| Charge {
+        amount: NonZeroU64::new(amount).expect("above zero"),
+        ..charge(1, monthly((1 << 53) - 1))
+    };
+    take_all(&*store, &[of((1 << 53) - 4)], now()).await;
+    assert_eq!(left(&*store, &[of(1)], now()).await, [3]);
+    refused(&*store, &[of(4)], now()).await;
+    take_all(&*store, &[of(1), of(2)], now()).await;
+    assert_eq!(left(&*store, &[of(1)], now()).await, [0]);
+    give_back(&*store, &[of((1 << 53) - 2)], now()).await;
+    let used = peek(&*store, &[of(1)], now()).await[0].used;
+    assert_eq!(used, 1);
+    for amount in [1 << 53, u64::MAX] {
+        let (_, wait) = refused(&*store, &[of(amount)], now()).await;
+        assert_eq!(wait, None);
     }
-}
-
-/// The tightest limit decides, and the others lose nothing to those it refuses.
-pub async fn of_64_parallel_takes_each_takes_all_or_nothing(store: Arc<dyn LimitStore>) {
-    let (wide, tight) = (charge(1, rate(40, MINUTE)), charge(2, budget(7, DAY)));
-    assert_eq!(granted_of_parallel(&store, vec![wide, tight]).await, 7);
-    assert_eq!(left(&*store, &[wide, tight], now()).await, [33, 0]);
-}
-
-async fn granted_of_parallel(store: &Arc<dyn LimitStore>, charges: Vec<Charge>) -> u32 {
-    assert!(charges.iter().all(|it| it.amount == NonZeroU32::MIN));
-    let mut race = JoinSet::new();
-    for _ in 0..PARALLEL {
-        let (store, charges) = (Arc::clone(store), charges.clone());
-        race.spawn(async move { store.take(&charges, now()).await.expect("the store answers") });
-    }
-    let answers = race.join_all().await;
-    let granted = answers.iter().filter(|it| **it == Taken::All).count();
-    u32::try_from(granted).expect("at most 64")
 }

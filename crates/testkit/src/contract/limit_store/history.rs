@@ -1,20 +1,23 @@
 //! Histories: whatever is asked in whatever order, the answers are those of the reference.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_domain::limit::{Charge, LimitKey, Quota, RuleName};
+use countersign_domain::limit::{Charge, ChargeMode, KeyParts, LimitKey, Quota, RuleName, Window};
 use countersign_domain::ports::LimitStore;
 use countersign_domain::time::{DAY, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{ReferenceLimits, STEP_BACK_MAX, budget, give_back, number, peek, rate, take};
+use super::{ReferenceLimits, STEP_BACK_MAX, budget, give_back_of, monthly, peek, rate, take, unfinished};
 use crate::fixture::now;
 use crate::random::seed_or;
 
 const HISTORIES: u8 = 12;
 const OPERATIONS: usize = 400;
+/// How many takes are remembered, to be given back.
+const REMEMBERED: usize = 30;
 
 const RULES: [RuleName; 4] = [
     RuleName::SendWait,
@@ -23,8 +26,8 @@ const RULES: [RuleName; 4] = [
     RuleName::UnansweredSends,
 ];
 
-/// Thousands of random operations over rates and budgets of many sizes, with clocks that step forward and back, each
-/// answer compared. `COUNTERSIGN_SEED` replays one run.
+/// Thousands of random operations over quotas of every shape and many sizes, charges of every mode, and what was taken
+/// earlier given back, with clocks that step forward and back; each answer compared. `COUNTERSIGN_SEED` replays one run.
 pub async fn limits_equal_the_reference_for_seeded_histories(store: Arc<dyn LimitStore>) {
     let seed = seed_or(0x5EED);
     println!("seed {seed}");
@@ -36,22 +39,35 @@ pub async fn limits_equal_the_reference_for_seeded_histories(store: Arc<dyn Limi
 
 async fn run(store: &dyn LimitStore, history: u8, random: &mut StdRng) {
     let mut reference = ReferenceLimits::default();
-    let mut clock = Clock {
-        now: now().plus(DAY * u32::from(history)),
-        latest: now(),
+    let start = match history % 3 {
+        0 => Window::Month.end(Window::Month.number(now())).minus(STEP_BACK_MAX),
+        _ => now().plus(DAY * u32::from(history)),
     };
+    let mut clock = Clock {
+        now: start,
+        latest: start,
+    };
+    let mut taken = Vec::new();
     for step in 0..OPERATIONS {
         let now = clock.step(random);
-        let charges = any_charges(random, history);
+        let mut charges = any_charges(random, history);
         let place = format!("history {history}, step {step}, {charges:?} at {now:?}");
         match random.random_range(0..10) {
             0..6 => {
-                let taken = take(store, &charges, now).await;
-                assert_eq!(taken, reference.take(&charges, now), "{place}");
+                let answer = take(store, &charges, now).await;
+                assert_eq!(answer, reference.take(&charges, now), "{place}");
+                taken.push((charges.clone(), now));
+                if taken.len() > REMEMBERED {
+                    taken.remove(0);
+                }
             }
-            6..8 => {
-                give_back(store, &charges, now).await;
-                reference.give_back(&charges, now);
+            6 | 7 => {
+                let mut taken_at = now;
+                if !taken.is_empty() && random.random() {
+                    (charges, taken_at) = taken.swap_remove(random.random_range(0..taken.len()));
+                }
+                give_back_of(store, &charges, taken_at, now).await;
+                reference.give_back(&charges, taken_at, now);
             }
             _ => {}
         }
@@ -75,7 +91,7 @@ impl Clock {
             4..14 => self.now.plus(span(random, 2_000)),
             14..17 => self.now.plus(span(random, 120_000)),
             17 => self.now.plus(span(random, 90_000_000)),
-            _ => self.now.minus(span(random, 60_000)),
+            _ => self.now.minus(span(random, 300_000)),
         };
         self.latest = self.latest.max(self.now);
         self.now = self.now.max(self.latest.minus(STEP_BACK_MAX));
@@ -90,24 +106,34 @@ fn any_charges(random: &mut StdRng, history: u8) -> Vec<Charge> {
 }
 
 fn any_charge(random: &mut StdRng, history: u8) -> Charge {
-    let index = random.random_range(0..8_u8);
+    let index = random.random_range(0..QUOTAS);
     let size = random.random_range(1..=8);
     let (quota, most) = quota(index, size);
+    // The shard is in the first two bytes.
     let mut key = [history; 16];
-    key[0] = index;
+    key[1] = index;
+    let mode = match random.random_range(0..6) {
+        0 => ChargeMode::Shadow,
+        1 => ChargeMode::Always,
+        _ => ChargeMode::Refuse,
+    };
     Charge {
         rule: RULES[random.random_range(0..RULES.len())],
         key: LimitKey::from_bytes(key),
         quota,
-        amount: number(random.random_range(1..=most + 1)),
+        parts: KeyParts::EVERYTHING,
+        mode,
+        amount: NonZeroU64::new(random.random_range(1..=most + 1)).expect("above zero"),
     }
 }
 
-/// The quota of a key, and how much of it fits at once. The last two change their size all the time, as a
+const QUOTAS: u8 = 13;
+
+/// The quota of a key, and how much of it fits at once. The last three change their size all the time, as a
 /// configuration might.
-fn quota(index: u8, size: u32) -> (Quota, u32) {
+fn quota(index: u8, size: u32) -> (Quota, u64) {
     let second = Duration::from_secs(1);
-    match index {
+    let (quota, most) = match index {
         0 => (rate(1, second), 1),
         1 => (rate(5, second * 12), 5),
         2 => (rate(10, DAY), 10),
@@ -115,7 +141,13 @@ fn quota(index: u8, size: u32) -> (Quota, u32) {
         3 => (rate(3, Duration::from_micros(1_999)), 3),
         4 => (budget(3, second), 3),
         5 => (budget(10, DAY), 10),
-        6 => (rate(size, second * 7), size),
-        _ => (budget(size, second * 60), size),
-    }
+        6 => (monthly(50), 20),
+        7 => return (monthly(1 << 53), 1 << 52),
+        8 => (unfinished(4, second * 10), 4),
+        9 => (unfinished(20, second * 600), 8),
+        10 => (rate(size, second * 7), size),
+        11 => (budget(size, second * 60), size),
+        _ => (unfinished(size, second * 60), size),
+    };
+    (quota, most.into())
 }

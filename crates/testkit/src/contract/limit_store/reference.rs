@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_domain::limit::{self, Charge, LimitKey, LimitState, Remaining};
-use countersign_domain::ports::Taken;
+use countersign_domain::limit::{self, Charge, LimitKey, LimitState, Remaining, Taken, Weighed};
 use countersign_domain::time::Timestamp;
 
 /// What every limit store is compared with. It forgets nothing.
@@ -13,26 +12,15 @@ pub struct ReferenceLimits(BTreeMap<LimitKey, LimitState>);
 impl ReferenceLimits {
     /// What [`countersign_domain::ports::LimitStore::take`] has to answer.
     pub fn take(&mut self, charges: &[Charge], now: Timestamp) -> Taken {
-        let before = self.0.clone();
-        for charge in charges {
-            match limit::take(self.state(charge), charge.quota, charge.amount, now) {
-                Ok(state) => self.0.insert(charge.key, state),
-                Err(refused) => {
-                    self.0 = before;
-                    return Taken::Refused {
-                        rule: charge.rule,
-                        retry_after: refused.retry_after,
-                    };
-                }
-            };
-        }
-        Taken::All
+        let Weighed { taken, states } = limit::weigh(charges, |key| self.0.get(&key).copied(), now);
+        self.0.extend(states);
+        taken
     }
 
     /// What [`countersign_domain::ports::LimitStore::give_back`] has to do.
-    pub fn give_back(&mut self, charges: &[Charge], now: Timestamp) {
+    pub fn give_back(&mut self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) {
         for charge in charges {
-            match limit::give_back(self.state(charge), charge.quota, charge.amount, now) {
+            match limit::give_back(self.state(charge), charge.quota, charge.amount, taken_at, now) {
                 Some(state) => self.0.insert(charge.key, state),
                 None => self.0.remove(&charge.key),
             };

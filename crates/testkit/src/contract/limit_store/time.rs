@@ -7,17 +7,11 @@ use countersign_domain::limit::{Quota, Remaining};
 use countersign_domain::ports::LimitStore;
 use countersign_domain::time::{DAY, Timestamp};
 
-use super::{STEP_BACK_MAX, budget, charge, left, peek, rate, refused, take_all, times};
+use super::{STEP_BACK_MAX, budget, charge, left, midnight, monthly, peek, rate, refused, take_all, times, unfinished};
 use crate::fixture::now;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
-
-/// The first moment of the day of `moment`, UTC.
-fn midnight(moment: Timestamp) -> Timestamp {
-    let day = u64::try_from(DAY.as_millis()).expect("a day");
-    Timestamp::from_unix_millis(moment.unix_millis() / day * day)
-}
 
 /// One unit each interval, to the millisecond, and no more than the burst.
 pub async fn a_rate_refills_evenly(store: Arc<dyn LimitStore>) {
@@ -34,7 +28,14 @@ pub async fn a_rate_refills_evenly(store: Arc<dyn LimitStore>) {
     }
     let half = peek(&*store, &[one], now().plus(MINUTE * 3 / 2)).await;
     let full_after = MINUTE * 3 / 2;
-    assert_eq!(half, [Remaining { left: 1, full_after }]);
+    assert_eq!(
+        half,
+        [Remaining {
+            left: 1,
+            used: 2,
+            full_after
+        }]
+    );
     take_all(&*store, &[one], now().plus(MINUTE)).await;
     refused(&*store, &[one], now().plus(MINUTE)).await;
     take_all(&*store, &[one], now().plus(MINUTE * 2)).await;
@@ -49,19 +50,82 @@ pub async fn a_budget_refills_when_its_window_turns(store: Arc<dyn LimitStore>) 
     take_all(&*store, &[one], before).await;
     refused(&*store, &[one], before).await;
     let full_after = MILLISECOND;
-    assert_eq!(peek(&*store, &[one], before).await, [Remaining { left: 0, full_after }]);
+    assert_eq!(
+        peek(&*store, &[one], before).await,
+        [Remaining {
+            left: 0,
+            used: 2,
+            full_after
+        }]
+    );
     assert_eq!(left(&*store, &[one], turn).await, [2]);
     take_all(&*store, &[times(2, one)], turn).await;
     refused(&*store, &[one], turn).await;
 }
 
+/// At its first midnight by UTC, however long the month before was.
+pub async fn a_budget_of_a_month_refills_on_the_first(store: Arc<dyn LimitStore>) {
+    // 2028-02-29 23:59:59.999, 2028-03-01, 2028-03-31 23:59:59.999 and 2028-04-01.
+    let moments = [
+        1_835_481_599_999,
+        1_835_481_600_000,
+        1_838_159_999_999,
+        1_838_160_000_000,
+    ];
+    let [leap_day, march, last_of_march, april] = moments.map(Timestamp::from_unix_millis);
+    let one = charge(1, monthly(1));
+    for (first, last) in [(leap_day, leap_day), (march, last_of_march), (april, april)] {
+        take_all(&*store, &[one], first).await;
+        refused(&*store, &[one], last).await;
+    }
+    let (_, wait) = refused(&*store, &[one], last_of_march).await;
+    assert_eq!(wait, Some(MILLISECOND + DAY * 30));
+}
+
+/// Not shorter, and not for ever: an approval may get lost.
+pub async fn what_is_unfinished_counts_for_its_life_and_up_to_a_tenth_longer(store: Arc<dyn LimitStore>) {
+    for n in 0..20_u8 {
+        let one = charge(n, unfinished(2, MINUTE));
+        let begun = now().plus(Duration::from_millis(613) * u32::from(n));
+        take_all(&*store, &[times(2, one)], begun).await;
+        refused(&*store, &[one], begun.plus(MINUTE)).await;
+        let over = begun.plus(MINUTE * 11 / 10);
+        assert_eq!(left(&*store, &[one], over).await, [2]);
+        take_all(&*store, &[times(2, one)], over).await;
+        refused(&*store, &[one], over).await;
+    }
+}
+
+/// A rule by the hour that becomes one by the month, say: the number of an hour is that of a month in far-off times.
+pub async fn windows_of_another_length_do_not_count_for_ever(store: Arc<dyn LimitStore>) {
+    let changes = [
+        (budget(1, MINUTE), monthly(1)),
+        (budget(1, DAY), monthly(1)),
+        (budget(1, MINUTE), budget(1, DAY)),
+        (unfinished(1, MINUTE), unfinished(1, DAY)),
+        (budget(1, DAY), budget(1, MINUTE)),
+        (unfinished(1, DAY), unfinished(1, MINUTE)),
+    ];
+    let mut at = now();
+    for (n, (before, after)) in (1..).zip(changes) {
+        take_all(&*store, &[charge(n, before)], at).await;
+        at = at.plus(DAY * 400);
+        take_all(&*store, &[charge(n, after)], at).await;
+        let (_, wait) = refused(&*store, &[charge(n, after)], at).await;
+        assert!(wait.is_some_and(|wait| wait <= DAY * 31), "{wait:?}");
+    }
+}
+
 /// A millisecond earlier the same charge is still refused.
 pub async fn the_wait_of_a_refusal_is_exact(store: Arc<dyn LimitStore>) {
-    let quotas: [(Quota, u32); 4] = [
+    let quotas: [(Quota, u32); 7] = [
         (rate(1, MINUTE), 1),
         (rate(5, MINUTE), 3),
         (budget(1, DAY), 1),
         (budget(5, MINUTE), 3),
+        (monthly(1), 1),
+        (unfinished(1, MINUTE), 1),
+        (unfinished(5, MINUTE), 3),
     ];
     for (n, (quota, amount)) in (1..).zip(quotas) {
         let charges = [times(amount, charge(n, quota))];
@@ -94,6 +158,13 @@ pub async fn a_clock_that_steps_back_is_granted_nothing(store: Arc<dyn LimitStor
     let (_, wait) = refused(&*store, &[daily], back).await;
     assert_eq!(wait, Some(STEP_BACK_MAX + DAY));
     assert_eq!(left(&*store, &[daily], back).await, [0]);
+
+    let open = charge(5, unfinished(2, MINUTE));
+    take_all(&*store, &[times(2, open)], now()).await;
+    let back = now().minus(STEP_BACK_MAX);
+    let (_, wait) = refused(&*store, &[open], back).await;
+    assert!(wait.is_some_and(|wait| wait >= STEP_BACK_MAX + MINUTE), "{wait:?}");
+    assert_eq!(left(&*store, &[open], back).await, [0]);
 
     // What is full again by the later clock is not full by the earlier one.
     let later = now().plus(MINUTE * 4);

@@ -2,6 +2,7 @@
 //!
 //! The store put to the test is empty and has [`SHARDS`] shards.
 
+mod erasure;
 mod history;
 mod races;
 mod records;
@@ -20,6 +21,7 @@ use countersign_domain::verification::{Verification, VerificationState};
 
 use crate::fixture;
 
+pub use erasure::*;
 pub use history::*;
 pub use races::*;
 pub use records::*;
@@ -68,6 +70,12 @@ macro_rules! recipient_store_contract {
             a_callers_clock_far_in_the_past_keeps_a_record_as_long,
             a_callers_clock_far_in_the_future_keeps_a_record_as_long,
             a_record_past_its_keep_until_does_not_block_its_key,
+            an_erased_record_is_gone_from_load_due_and_backlog,
+            an_erasure_with_a_stale_version_is_a_conflict_and_hands_back_what_is_there,
+            erasing_what_is_not_there_is_gone,
+            a_slow_writer_that_saw_an_erased_record_writes_nothing,
+            a_version_never_comes_again_after_an_erasure,
+            of_parallel_erasures_and_replaces_that_saw_one_version_one_happens,
             recipients_equal_the_reference_for_seeded_histories,
         }
     };

@@ -1,0 +1,146 @@
+//! Replay: what other rules would have decided about what was recorded. Pure: no store, no clock, no phone.
+//!
+//! A record holds what was asked and what became of it. What other rules would have let through that was refused then has
+//! no outcome: it is charged and otherwise unknown, so that a replay says rather too little of a looser policy than too
+//! much. What they would have refused that was sent then has one: how many of those people gave their code back says what
+//! a rule costs in sign-ins.
+
+mod recorded;
+mod referee;
+mod stand_ins;
+mod table;
+mod tell;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{RecipientKey, Serial};
+use crate::time::Timestamp;
+use crate::use_case::Rulebook;
+use crate::verification::StartOutcome;
+
+pub use recorded::{Mark, RecordedEvent, RecordedSubject, RecordedVerdict};
+pub use table::{ReplayRow, ReplayTable};
+pub(in crate::use_case) use tell::{tell, tell_country, verdict_of};
+
+use recorded::CHALLENGE;
+use referee::{Judged, Referee, Then};
+
+/// Goes through a record under the rules of a rulebook.
+///
+/// Events have to come in the order in which they were recorded; those of several instances have to be merged by time.
+pub struct Replay<'a> {
+    referee: Referee<'a>,
+    table: ReplayTable,
+    /// The sends of each verification that were recorded, with what the replay made of them.
+    sends: BTreeMap<(RecipientKey, Serial), Vec<Judged>>,
+    /// Whom a rule refused, to count people and not starts.
+    people: BTreeSet<(String, Mark)>,
+    last: Timestamp,
+}
+
+impl<'a> Replay<'a> {
+    /// Nothing has happened yet.
+    pub fn new(rulebook: &'a Rulebook) -> Self {
+        Self {
+            referee: Referee::new(rulebook),
+            table: ReplayTable::default(),
+            sends: BTreeMap::new(),
+            people: BTreeSet::new(),
+            last: Timestamp::EPOCH,
+        }
+    }
+
+    /// Takes one event in.
+    pub fn feed(&mut self, event: &RecordedEvent) {
+        let now = event.at().max(self.last);
+        self.last = now;
+        self.referee.pass(now);
+        match event {
+            RecordedEvent::Start {
+                subject,
+                is_returning,
+                verdict,
+                ..
+            } => self.start(subject, *is_returning, verdict, now),
+            RecordedEvent::Guess {
+                app,
+                recipient,
+                is_right,
+                ..
+            } => self.referee.guess(app, *recipient, *is_right, now),
+            RecordedEvent::Failed {
+                recipient,
+                serial,
+                delivery,
+                ..
+            } => {
+                let sends = self.sends.get_mut(&(*recipient, *serial));
+                let failed = sends.and_then(|it| it.iter_mut().find(|it| it.delivery == *delivery));
+                if let Some(failed) = failed {
+                    self.referee.failed(failed, now);
+                }
+            }
+            RecordedEvent::Ended {
+                recipient,
+                serial,
+                is_approved,
+                ..
+            } => {
+                let sends = self.sends.remove(&(*recipient, *serial)).unwrap_or_default();
+                self.ended(*recipient, sends, *is_approved, now);
+            }
+        }
+    }
+
+    /// What came of it so far.
+    pub fn table(&self) -> &ReplayTable {
+        &self.table
+    }
+
+    fn start(&mut self, subject: &RecordedSubject, is_returning: bool, verdict: &RecordedVerdict, now: Timestamp) {
+        let (was_sent, outcome) = match verdict {
+            RecordedVerdict::Sent { outcome, .. } => (true, *outcome),
+            RecordedVerdict::Refused { outcome, .. } => (false, outcome.unwrap_or(StartOutcome::Opened)),
+        };
+        if let RecordedVerdict::Refused { rule, .. } = verdict {
+            self.table.row(rule).refused_then += 1;
+        }
+        let then = match verdict {
+            RecordedVerdict::Sent { .. } => Then::Sent,
+            RecordedVerdict::Refused { rule, .. } if rule == CHALLENGE => Then::Challenged,
+            RecordedVerdict::Refused { .. } => Then::Refused,
+        };
+        let mut judged = self.referee.start(subject, is_returning, outcome, then, now);
+        self.table.count(was_sent, &judged);
+        if let Some(rule) = &judged.refused_by {
+            let is_new = self.people.insert((rule.clone(), subject.phone));
+            let row = self.table.row(rule);
+            row.refused_now += 1;
+            row.people += u64::from(is_new);
+            row.first_at.get_or_insert(now);
+        }
+        for rule in &judged.shadowed {
+            self.table.row(rule).shadowed += 1;
+        }
+        if let RecordedVerdict::Sent { serial, delivery, .. } = verdict {
+            judged.delivery = *delivery;
+            self.sends.entry((subject.recipient, *serial)).or_default().push(judged);
+        }
+    }
+
+    fn ended(&mut self, recipient: RecipientKey, mut sends: Vec<Judged>, is_approved: bool, now: Timestamp) {
+        if !is_approved {
+            return;
+        }
+        // A person whose every message would have been refused would not have got in; the first refusal turned them away.
+        let all_refused = !sends.is_empty() && sends.iter().all(|it| it.refused_by.is_some());
+        let turned_away = sends
+            .first()
+            .and_then(|it| it.refused_by.clone())
+            .filter(|_| all_refused);
+        if let Some(rule) = turned_away {
+            self.table.row(&rule).approved_then += 1;
+        }
+        self.referee.approved(recipient, &mut sends, now);
+    }
+}

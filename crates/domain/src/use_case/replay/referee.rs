@@ -1,0 +1,408 @@
+//! The rules at work on a record: the same functions that decide about real starts, over states kept in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::code::Salt;
+use crate::country::CountryCode;
+use crate::delivery::DeliveryNumber;
+use crate::guard::{ALARM, Alarm, Area, Block, Bucket, GuardSettings, Hours, Points, Rung, buckets_of};
+use crate::id::{AppId, RecipientKey};
+use crate::limit::{Charge, ChargeMode, LimitKey, LimitState, RuleName, Taken, give_back, weigh};
+use crate::money::Amount;
+use crate::phone::PhoneNumber;
+use crate::policy::Policy;
+use crate::ports::{GuardView, StoredBlock, Version};
+use crate::recipient::{Recipient, Settles};
+use crate::rule::Subject;
+use crate::time::{DAY, Timestamp};
+use crate::use_case::Rulebook;
+use crate::use_case::costs::Costs;
+use crate::use_case::guard::{Clearance, Outlook, Usual, strongest, unfinished};
+use crate::use_case::replay::recorded::{CHALLENGE, RecordedSubject};
+use crate::use_case::replay::stand_ins::{StandIn, StandIns};
+use crate::verification::StartOutcome;
+
+/// What stands for a purpose that the replay's configuration does not know.
+const UNKNOWN_PURPOSE: &str = "unknown_purpose";
+/// How long an answer to a challenge counts, and so how long a start may take that was challenged.
+const ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
+const HOUR: u64 = 60 * 60 * 1000;
+
+/// What became of a start when it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Its message was sent.
+    Sent,
+    /// A challenge was asked for. Who met it comes back with a start of its own, which is the same one to a replay.
+    Challenged,
+    /// A rule refused it.
+    Refused,
+}
+
+/// What a replay made of one start.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Judged {
+    /// The message of the record.
+    pub(super) delivery: DeliveryNumber,
+    /// The rule that refuses it; `None` when it is sent.
+    pub(super) refused_by: Option<String>,
+    /// Rules that would have, were they no shadow.
+    pub(super) shadowed: Vec<String>,
+    /// What the message costs.
+    pub(super) price: Amount,
+    /// Whether its message is that of an earlier start, which was challenged then and is sent by the replay.
+    pub(super) is_second: bool,
+    at: Timestamp,
+    /// What it holds of the shared limits until something comes of it.
+    held: Vec<(Charge, Settles)>,
+    /// The number under which it waits to be old enough, if the guard counts it.
+    waits: Option<u64>,
+}
+
+/// A send that counts for scores.
+#[derive(Clone, Debug)]
+struct Scored {
+    at: Timestamp,
+    buckets: Vec<Bucket>,
+    country: Option<CountryCode>,
+    is_missed: bool,
+}
+
+/// The rules, and what they have seen.
+pub(super) struct Referee<'a> {
+    rulebook: &'a Rulebook,
+    stand_ins: StandIns,
+    limits: BTreeMap<LimitKey, LimitState>,
+    recipients: BTreeMap<RecipientKey, Recipient>,
+    usual: Usual,
+    hours: BTreeMap<Bucket, [BTreeMap<Timestamp, u64>; 2]>,
+    learnt_at: Timestamp,
+    scores: BTreeMap<Bucket, i64>,
+    blocks: BTreeMap<Bucket, Block>,
+    /// Sends whose fate is open, by number; and the numbers by when they are old enough.
+    scored: BTreeMap<u64, Scored>,
+    maturing: BTreeSet<(Timestamp, u64)>,
+    count: u64,
+    /// What the replay sent to those who were challenged then, until they come with an answer.
+    unanswered: BTreeMap<RecipientKey, Judged>,
+}
+
+impl<'a> Referee<'a> {
+    pub(super) fn new(rulebook: &'a Rulebook) -> Self {
+        Self {
+            rulebook,
+            stand_ins: StandIns::default(),
+            limits: BTreeMap::new(),
+            recipients: BTreeMap::new(),
+            usual: Usual::of(&rulebook.apps),
+            hours: BTreeMap::new(),
+            learnt_at: Timestamp::EPOCH,
+            scores: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            scored: BTreeMap::new(),
+            maturing: BTreeSet::new(),
+            count: 0,
+            unanswered: BTreeMap::new(),
+        }
+    }
+
+    /// Lets time pass: sends grow old, and once an hour what is usual is learnt anew.
+    pub(super) fn pass(&mut self, now: Timestamp) {
+        let Some(settings) = &self.rulebook.guard else { return };
+        while let Some(&(at, number)) = self.maturing.first()
+            && at <= now
+        {
+            self.maturing.pop_first();
+            let Some(mut send) = self.scored.remove(&number) else {
+                continue;
+            };
+            self.tally(&send, 0);
+            self.score(&send, at, |points| points.bad);
+            send.is_missed = true;
+            self.scored.insert(number, send);
+        }
+        if now.since(self.learnt_at) >= std::time::Duration::from_millis(HOUR) {
+            self.learnt_at = now;
+            for (bucket, [all, part]) in &self.hours {
+                let hours =
+                    |of: &BTreeMap<Timestamp, u64>| of.iter().map(|(at, count)| (*at, *count)).collect::<Hours>();
+                self.usual.learn(bucket.clone(), hours(all), hours(part), settings, now);
+            }
+        }
+    }
+
+    /// Decides about a start. One that was refused then has no outcome, and so counts for no score.
+    pub(super) fn start(
+        &mut self,
+        recorded: &RecordedSubject,
+        is_returning: bool,
+        outcome: StartOutcome,
+        then: Then,
+        now: Timestamp,
+    ) -> Judged {
+        let judged = Judged {
+            at: now,
+            ..Judged::default()
+        };
+        let rulebook = self.rulebook;
+        let Some(policy) = rulebook.apps.policy(&recorded.app, &recorded.purpose) else {
+            return refused(judged, UNKNOWN_PURPOSE);
+        };
+        let Some(StandIn { phone, client }) = self.stand_ins.of(recorded) else {
+            return judged;
+        };
+        let counts = rulebook.guard.is_some() && then == Then::Sent && !is_returning;
+        let is_fresh = |it: &Judged| now.since(it.at) < ANSWER_LIFE;
+        if then != Then::Refused && self.unanswered.get(&recorded.recipient).is_some_and(is_fresh) {
+            if then == Then::Challenged {
+                // Asked again, or answered wrongly: the replay sent to it already.
+                return refused(judged, CHALLENGE);
+            }
+            let first = self.unanswered.remove(&recorded.recipient).unwrap_or_default();
+            let second = Judged {
+                is_second: true,
+                shadowed: Vec::new(),
+                ..first
+            };
+            if counts {
+                return self.await_fate(second, &phone, recorded, now);
+            }
+            return second;
+        }
+        if !policy.countries.allows(recorded.country) {
+            return refused(judged, RuleName::Countries.as_str());
+        }
+        let recipient = self.recipients.entry(recorded.recipient);
+        let recipient = recipient.or_insert_with(|| fresh(recorded));
+        forget_old(recipient, now);
+        if let Some(restraint) = recipient.send_restraint(policy, now) {
+            return refused(judged, restraint.rule.as_str());
+        }
+        let subject = Subject {
+            phone: &phone,
+            country: recorded.country,
+            client: &client,
+            app: &recorded.app,
+            purpose: &recorded.purpose,
+            caller: &recorded.caller,
+        };
+        let judged = self.weigh(judged, &subject, policy, (is_returning, outcome, then), now);
+        if judged.refused_by.is_some() {
+            return judged;
+        }
+        if let Some(recipient) = self.recipients.get_mut(&recorded.recipient) {
+            recipient.sends.push(now);
+        }
+        if then == Then::Challenged {
+            self.unanswered.insert(recorded.recipient, judged.clone());
+        }
+        if counts {
+            return self.await_fate(judged, &phone, recorded, now);
+        }
+        judged
+    }
+
+    /// Takes what a message costs, if the guard and every quota let it pass.
+    fn weigh(
+        &mut self,
+        mut judged: Judged,
+        subject: &Subject<'_>,
+        policy: &Policy,
+        (is_returning, outcome, then): (bool, StartOutcome, Then),
+        now: Timestamp,
+    ) -> Judged {
+        let rulebook = self.rulebook;
+        let mut clearance = Clearance::default();
+        if let Some(settings) = &rulebook.guard {
+            let outlook = self.outlook(subject, is_returning);
+            if let Some(obstacle) = strongest(&outlook, settings, now) {
+                match (obstacle.rung, settings.mode) {
+                    (Rung::Challenge, ChargeMode::Refuse) if then == Then::Challenged => {
+                        return refused(judged, CHALLENGE);
+                    }
+                    (Rung::Challenge, _) => judged.shadowed.push(CHALLENGE.to_owned()),
+                    (_, ChargeMode::Shadow) => {
+                        judged.shadowed.push(RuleName::Guard.as_str().to_owned());
+                    }
+                    _ => return refused(judged, RuleName::Guard.as_str()),
+                }
+            }
+            if !is_returning {
+                let most = self.usual.unfinished_max(settings, subject.country);
+                clearance
+                    .charges
+                    .extend(unfinished(&rulebook.identity, settings, subject, most));
+            }
+        }
+        let costs = Costs::of(rulebook, policy, subject, outcome, &clearance);
+        judged.price = costs.reserved().unwrap_or_default();
+        let weighed = weigh(&costs.charges, |key| self.limits.get(&key).copied(), now);
+        match weighed.taken {
+            Taken::Refused(refusal) => {
+                let rule = costs.charges.get(refusal.place).map(|it| it.rule);
+                refused(judged, rule.unwrap_or(RuleName::Guard).as_str())
+            }
+            Taken::All(standings) => {
+                self.limits.extend(weighed.states);
+                for ((charge, settles), standing) in costs.settled().zip(standings) {
+                    if standing.is_over {
+                        judged.shadowed.push(charge.rule.as_str().to_owned());
+                    } else {
+                        judged.held.push((*charge, settles));
+                    }
+                }
+                judged
+            }
+        }
+    }
+
+    fn outlook(&mut self, subject: &Subject<'_>, is_returning: bool) -> Outlook {
+        let buckets = buckets_of(subject.app, subject.phone, subject.country);
+        self.usual.meet(&buckets);
+        let stored = |bucket: &Bucket| {
+            let block = self.blocks.get(bucket)?.clone();
+            Some(StoredBlock {
+                version: Version(0),
+                block,
+            })
+        };
+        let view = GuardView {
+            blocks: buckets.iter().map(stored).collect(),
+            is_returning,
+        };
+        Outlook { buckets, view }
+    }
+
+    fn await_fate(&mut self, mut judged: Judged, phone: &PhoneNumber, of: &RecordedSubject, now: Timestamp) -> Judged {
+        let maturity = self.rulebook.guard.as_ref().map(|it| it.maturity).unwrap_or_default();
+        let mut buckets = buckets_of(&of.app, phone, of.country);
+        buckets.retain(|it| it.area != Area::Guesses);
+        self.count += 1;
+        let send = Scored {
+            at: now,
+            buckets,
+            country: of.country,
+            is_missed: false,
+        };
+        self.scored.insert(self.count, send);
+        self.maturing.insert((now.plus(maturity), self.count));
+        judged.waits = Some(self.count);
+        judged
+    }
+
+    /// A compared guess.
+    pub(super) fn guess(&mut self, app: &AppId, recipient: RecipientKey, is_right: bool, now: Timestamp) {
+        if let Some(recipient) = self.recipients.get_mut(&recipient)
+            && !is_right
+        {
+            recipient.wrong_guesses.push(now);
+        }
+        let Some(settings) = &self.rulebook.guard else { return };
+        for app in [Some(app.clone()), None] {
+            let bucket = Bucket {
+                app,
+                area: Area::Guesses,
+            };
+            let [all, wrong] = self.hours.entry(bucket.clone()).or_default();
+            *all.entry(hour_of(now)).or_default() += 1;
+            *wrong.entry(hour_of(now)).or_default() += u64::from(!is_right);
+            let points = self.usual.guess_points(&bucket);
+            let points = if is_right { points.good } else { points.bad };
+            self.add(bucket, Alarm::WrongGuesses, points, settings, now);
+        }
+    }
+
+    /// A message that failed: what it holds goes back.
+    pub(super) fn failed(&mut self, judged: &mut Judged, now: Timestamp) {
+        for (charge, _) in std::mem::take(&mut judged.held) {
+            self.give_back(&charge, judged.at, now);
+        }
+    }
+
+    /// A verification that was approved: its sends are finished.
+    pub(super) fn approved(&mut self, recipient: RecipientKey, sends: &mut [Judged], now: Timestamp) {
+        if let Some(recipient) = self.recipients.get_mut(&recipient) {
+            recipient.approved_at = Some(now);
+        }
+        for judged in sends {
+            for (charge, settles) in std::mem::take(&mut judged.held) {
+                let is_answered = charge.rule == RuleName::UnansweredSends;
+                if settles == Settles::Approval || is_answered {
+                    let taken_at = if is_answered { now } else { judged.at };
+                    self.give_back(&charge, taken_at, now);
+                }
+            }
+            let Some(send) = judged.waits.take().and_then(|number| self.scored.remove(&number)) else {
+                continue;
+            };
+            self.tally(&send, 1);
+            // What was counted as unfinished gives its points back.
+            self.score(&send, now, |points| {
+                points.good - if send.is_missed { points.bad } else { 0 }
+            });
+        }
+    }
+
+    fn give_back(&mut self, charge: &Charge, taken_at: Timestamp, now: Timestamp) {
+        let before = self.limits.get(&charge.key).copied();
+        match give_back(before, charge.quota, charge.amount, taken_at, now) {
+            Some(state) => self.limits.insert(charge.key, state),
+            None => self.limits.remove(&charge.key),
+        };
+    }
+
+    /// Counts sends whose fate is known, and those that were finished, in the hour in which they were decided.
+    fn tally(&mut self, send: &Scored, finished: u64) {
+        for bucket in send.buckets.iter().filter(|it| matches!(it.area, Area::Country(_))) {
+            let [all, part] = self.hours.entry(bucket.clone()).or_default();
+            let hour = hour_of(send.at);
+            *all.entry(hour).or_default() += u64::from(!send.is_missed);
+            *part.entry(hour).or_default() += finished;
+        }
+    }
+
+    fn score(&mut self, send: &Scored, now: Timestamp, points: impl Fn(Points) -> i64) {
+        let Some(settings) = &self.rulebook.guard else { return };
+        for bucket in &send.buckets {
+            let worth = points(self.usual.send_points(bucket, send.country));
+            self.add(bucket.clone(), Alarm::Conversion, worth, settings, now);
+        }
+    }
+
+    /// Adds to a score, and raises the alarm when it is time.
+    fn add(&mut self, bucket: Bucket, alarm: Alarm, points: i64, settings: &GuardSettings, now: Timestamp) {
+        let score = self.scores.entry(bucket.clone()).or_default();
+        *score = score.saturating_add(points).max(0);
+        if *score < ALARM {
+            return;
+        }
+        let before = self.blocks.get(&bucket);
+        if let Some(block) = Block::raised(before, &bucket, alarm, *score, settings, now) {
+            *score = 0;
+            self.blocks.insert(bucket, block);
+        }
+    }
+}
+
+fn refused(judged: Judged, rule: &str) -> Judged {
+    Judged {
+        refused_by: Some(rule.to_owned()),
+        ..judged
+    }
+}
+
+fn fresh(recorded: &RecordedSubject) -> Recipient {
+    Recipient::new(recorded.app.clone(), recorded.purpose.clone(), Salt([0; 16]))
+}
+
+/// As a record is settled before every decision.
+fn forget_old(recipient: &mut Recipient, now: Timestamp) {
+    let begin = now.minus(DAY);
+    recipient.sends.retain(|at| *at > begin);
+    recipient.wrong_guesses.retain(|at| *at > begin);
+}
+
+fn hour_of(at: Timestamp) -> Timestamp {
+    Timestamp::from_unix_millis(at.unix_millis() / HOUR * HOUR)
+}

@@ -1,0 +1,103 @@
+//! Giving back is no way to more than the quota.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_domain::ports::LimitStore;
+use countersign_domain::time::DAY;
+
+use super::{
+    STEP_BACK_MAX, budget, charge, every_shape, give_back, give_back_of, left, midnight, rate, refused, take_all,
+    times, unfinished,
+};
+use crate::fixture::now;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// As if it had never been taken.
+pub async fn what_is_given_back_can_be_taken_again(store: Arc<dyn LimitStore>) {
+    for (n, quota) in (1..).zip(every_shape(3)) {
+        let one = charge(n, quota);
+        take_all(&*store, &[times(3, one)], now()).await;
+        refused(&*store, &[one], now()).await;
+        give_back(&*store, &[times(2, one)], now()).await;
+        assert_eq!(left(&*store, &[one], now()).await, [2]);
+        take_all(&*store, &[times(2, one)], now()).await;
+        refused(&*store, &[one], now()).await;
+    }
+}
+
+/// More than was taken is not more than was allowed.
+pub async fn giving_back_never_goes_beyond_full(store: Arc<dyn LimitStore>) {
+    for (n, quota) in (1..).zip(every_shape(3)) {
+        let one = charge(n, quota);
+        take_all(&*store, &[one], now()).await;
+        give_back(&*store, &[times(100, one)], now()).await;
+        assert_eq!(left(&*store, &[one], now()).await, [3]);
+        take_all(&*store, &[times(3, one)], now()).await;
+        refused(&*store, &[one], now()).await;
+    }
+}
+
+/// It stays full.
+pub async fn giving_back_to_an_untouched_limit_is_harmless(store: Arc<dyn LimitStore>) {
+    for (n, quota) in (1..).zip(every_shape(2)) {
+        let one = charge(n, quota);
+        give_back(&*store, &[one, one], now()).await;
+        assert_eq!(left(&*store, &[one], now()).await, [2]);
+        take_all(&*store, &[times(2, one)], now()).await;
+        refused(&*store, &[one], now()).await;
+    }
+}
+
+/// What a rate has refilled since, what is of an earlier window, and what is so old that it counts as finished.
+pub async fn what_time_has_given_back_is_not_given_back_again(store: Arc<dyn LimitStore>) {
+    let even = charge(1, rate(3, SECOND * 60));
+    take_all(&*store, &[times(2, even)], now()).await;
+    let later = now().plus(SECOND * 90);
+    take_all(&*store, &[times(2, even)], later).await;
+    // Of the two minutes one and a half have refilled.
+    give_back_of(&*store, &[times(2, even)], now(), later).await;
+    assert_eq!(left(&*store, &[even], later).await, [1]);
+    assert_eq!(left(&*store, &[even], later.plus(SECOND * 30)).await, [1]);
+    assert_eq!(left(&*store, &[even], later.plus(SECOND * 60)).await, [2]);
+
+    let daily = charge(2, budget(3, DAY));
+    let turn = midnight(now()).plus(DAY);
+    take_all(&*store, &[times(2, daily)], turn.minus(SECOND)).await;
+    take_all(&*store, &[times(2, daily)], turn).await;
+    give_back_of(&*store, &[times(2, daily)], turn.minus(SECOND), turn).await;
+    assert_eq!(left(&*store, &[daily], turn).await, [1]);
+
+    let open = charge(3, unfinished(3, SECOND * 10));
+    take_all(&*store, &[times(2, open)], now()).await;
+    let later = now().plus(SECOND * 11);
+    take_all(&*store, &[times(2, open)], later).await;
+    give_back_of(&*store, &[times(2, open)], now(), later).await;
+    assert_eq!(left(&*store, &[open], later).await, [1]);
+    give_back_of(&*store, &[open], later, later.plus(SECOND)).await;
+    assert_eq!(left(&*store, &[open], later.plus(SECOND)).await, [2]);
+}
+
+/// Giving back the last of a later window opens no earlier one.
+pub async fn a_window_that_is_full_again_is_not_forgotten_by_a_clock_that_is_behind(store: Arc<dyn LimitStore>) {
+    let daily = charge(1, budget(1, DAY));
+    let turn = midnight(now()).plus(DAY);
+    let before = turn.minus(SECOND);
+    take_all(&*store, &[daily], before).await;
+    // Nothing of this window is there to be given back.
+    give_back_of(&*store, &[daily], turn, turn).await;
+    refused(&*store, &[daily], before).await;
+    take_all(&*store, &[daily], turn).await;
+    give_back(&*store, &[daily], turn).await;
+    take_all(&*store, &[daily], before).await;
+    refused(&*store, &[daily], turn).await;
+
+    let even = charge(2, rate(1, SECOND * 60));
+    take_all(&*store, &[even], now()).await;
+    give_back(&*store, &[even], now()).await;
+    let back = now().minus(STEP_BACK_MAX);
+    refused(&*store, &[even], back).await;
+    take_all(&*store, &[even], now()).await;
+    refused(&*store, &[even], now()).await;
+}
