@@ -8,7 +8,7 @@ use crate::floor::{Answers, FloorServer};
 use crate::options::{Kind, Part, Settings};
 use crate::process::Process;
 use crate::redis_server::{RedisServer, fault};
-use crate::service::{SENDERS, Service};
+use crate::service::{Rules, SENDERS, Service};
 use crate::sink::Sink;
 use crate::target::Caller;
 
@@ -57,26 +57,34 @@ impl Contestant {
 
     /// The service on a Redis.
     pub(crate) async fn on_redis(redis: &Arc<RedisServer>, stored: u64) -> Outcome<Self> {
-        let store = redis_lines(&redis.address());
-        Self::service("redis", &store, Some(Arc::clone(redis)), stored).await
+        Self::at(&redis.address(), redis, Rules::Default, stored).await
+    }
+
+    /// The service on a Redis, at this address of it or of a door before it.
+    pub(crate) async fn at(address: &str, redis: &Arc<RedisServer>, rules: Rules, stored: u64) -> Outcome<Self> {
+        Self::service(Some(address), rules, Some(Arc::clone(redis)), stored).await
     }
 
     /// The service on its memory store.
     pub(crate) async fn in_memory() -> Outcome<Self> {
-        Self::service("memory", "kind = \"memory\"", None, 0).await
+        Self::service(None, Rules::Default, None, 0).await
     }
 
-    /// The service with any lines of `[store]`.
-    pub(crate) async fn service(
-        name: &'static str,
-        store: &str,
+    async fn service(
+        address: Option<&str>,
+        rules: Rules,
         redis: Option<Arc<RedisServer>>,
         stored: u64,
     ) -> Outcome<Self> {
         let sink = Sink::start().await?;
-        let service = Service::start(store, SENDERS, sink.address).await?;
+        let store = address.map_or_else(|| "kind = \"memory\"".to_owned(), redis_lines);
+        let service = Service::start(&store, rules, SENDERS, sink.address).await?;
         Ok(Self {
-            name,
+            name: match (address, rules) {
+                (None, _) => "memory",
+                (Some(_), Rules::Default) => "redis",
+                (Some(_), Rules::Off) => RULES_OFF,
+            },
             stored,
             caller: Caller::connect(&[service.grpc], sink).await?,
             redis,
@@ -101,6 +109,8 @@ impl Contestant {
 
 /// The name of the floor that only echoes.
 const ECHO: &str = "echo";
+/// The name of the service without rules and guard.
+pub(crate) const RULES_OFF: &str = "rules off";
 
 /// The lines of `[store]` for a Redis at this address.
 pub(crate) fn redis_lines(address: &str) -> String {
@@ -153,6 +163,13 @@ pub(crate) async fn build(settings: &Settings, answers: &Answers) -> Outcome<Vec
     for &stored in &settings.stored {
         if !wants(Kind::Redis) && stored > 0 {
             return Err("--stored needs --targets redis: what is stored is copied from the service".to_owned());
+        }
+        if wants(Kind::RulesOff) {
+            // A Redis of its own: on a shared one each service would look after the other's recipients.
+            let redis = Arc::new(RedisServer::start().await?);
+            let service = Contestant::at(&redis.address(), &redis, Rules::Off, stored).await?;
+            fill(&service, &redis, stored).await?;
+            contestants.push(service);
         }
         if !wants(Kind::Redis) && !wants(Kind::Floor) {
             continue;

@@ -9,14 +9,16 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::Outcome;
-use crate::arena::{Contestant, redis_lines};
+use crate::arena::Contestant;
 use crate::cells::{self, Cpu};
 use crate::clock::now;
 use crate::exchange::Exchange;
+use crate::footprint::{self, Footprint};
 use crate::load::{self, Made, Span};
 use crate::options::Part;
 use crate::proxy::{Proxy, Tally};
 use crate::redis_server::RedisServer;
+use crate::service::Rules;
 use crate::stats::{length, median, number};
 use crate::target::{Opened, idle};
 use crate::webhook::Post;
@@ -27,9 +29,7 @@ const IN_FLIGHT: usize = 16;
 const CALLS: u64 = 4_000;
 const CALLS_COUNTED: u64 = 200;
 /// Calls at a time, so that no message finds the service's queue of errands full.
-const PIECE: u64 = 1_000;
-/// Checks in flight while they are approved.
-const CHECKING: usize = 64;
+pub(crate) const PIECE: u64 = 1_000;
 /// Messages that a service sends at a time; so many are held back to measure starts alone.
 const SENDING_MAX: u64 = 256;
 /// How often each is measured for its processor time; the medians count.
@@ -37,9 +37,7 @@ const ROUNDS: usize = 3;
 /// Statuses in one post.
 const BATCH: usize = 100;
 /// How long the service is watched while nobody calls it.
-const IDLE: Duration = Duration::from_secs(2);
-/// Recipients whose bytes are measured.
-const RECIPIENTS: u64 = 20_000;
+pub(crate) const IDLE: Duration = Duration::from_secs(2);
 
 /// What one of something costs.
 #[derive(Clone, Debug, Serialize)]
@@ -52,6 +50,8 @@ pub(crate) struct Cost {
     pub(crate) server_cpu_us: f64,
     /// The same of Redis.
     pub(crate) redis_cpu_us: f64,
+    /// Microseconds that Redis itself counts for the scripts of it.
+    pub(crate) scripts_us: f64,
     /// Commands the service sent to Redis, by name, with one in flight.
     pub(crate) commands: BTreeMap<String, f64>,
     /// How often it waited for the network between them.
@@ -71,19 +71,6 @@ pub(crate) struct Idle {
     pub(crate) commands: BTreeMap<String, f64>,
     #[serde(skip)]
     turns: f64,
-}
-
-/// What stays in Redis of one recipient whose message was accepted and not yet answered.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Footprint {
-    /// How many there were.
-    pub(crate) recipients: u64,
-    /// Bytes of `used_memory` for each.
-    pub(crate) bytes_each: f64,
-    /// The same once all are approved; their places in the index are still there, because no webhook told of delivery.
-    pub(crate) approved_bytes_each: f64,
-    /// Keys for each.
-    pub(crate) keys_each: f64,
 }
 
 /// What costs.
@@ -116,36 +103,44 @@ impl Work {
 pub(crate) async fn in_memory(costs: &mut Vec<Cost>, idles: &mut Vec<Idle>) -> Outcome<()> {
     let service = Contestant::in_memory().await?;
     let rest = rest(&service, None).await?;
-    let timed = timed(&service, &rest).await?;
-    costs.extend(send(&timed));
-    costs.extend(timed);
+    let mut timed = timed(&[(service, rest.clone())]).await?;
+    for timed in timed.drain(..) {
+        costs.extend(send(&timed));
+        costs.extend(timed);
+    }
     idles.push(rest);
     Ok(())
 }
 
-/// Measures the service on Redis, with processor time and commands apart: what counts the commands costs time.
-pub(crate) async fn on_redis(costs: &mut Vec<Cost>, idles: &mut Vec<Idle>) -> Outcome<Footprint> {
-    let redis = Arc::new(RedisServer::start().await?);
-    let service = Contestant::on_redis(&redis, 0).await?;
-    let footprint = footprint(&service, &redis).await?;
-    let mut resting = rest(&service, None).await?;
-    let mut timed = timed(&service, &resting).await?;
-    drop(service);
-
-    let proxy = Proxy::start(&redis.socket)?;
-    let store = redis_lines(&proxy.address());
-    let service = Contestant::service("redis", &store, Some(Arc::clone(&redis)), 0).await?;
-    let counted_rest = rest(&service, Some(&proxy)).await?;
-    for (of_one, work) in timed.iter_mut().zip(Work::ALL) {
-        let counted = cost(&service, Some(&proxy), work, CALLS_COUNTED, 1, &counted_rest).await?;
-        of_one.commands = counted.commands;
-        of_one.turns = counted.turns;
+/// Measures the service on Redis under each of these rules, in turns, with processor time and commands apart: what counts
+/// the commands costs time.
+pub(crate) async fn on_redis(rules: &[Rules], costs: &mut Vec<Cost>, idles: &mut Vec<Idle>) -> Outcome<Vec<Footprint>> {
+    let (mut arms, mut footprints) = (Vec::new(), Vec::new());
+    for &rules in rules {
+        let redis = Arc::new(RedisServer::start().await?);
+        let service = Contestant::at(&redis.address(), &redis, rules, 0).await?;
+        footprints.push(footprint::measure(&service, &redis).await?);
+        let resting = rest(&service, None).await?;
+        arms.push((service, resting));
     }
-    costs.extend(send(&timed));
-    costs.extend(timed);
-    resting.commands = counted_rest.commands;
-    idles.push(resting);
-    Ok(footprint)
+    let timed = timed(&arms).await?;
+    for ((&rules, (service, mut resting)), mut timed) in rules.iter().zip(arms).zip(timed) {
+        let Some(redis) = service.redis.clone() else { continue };
+        drop(service);
+        let proxy = Proxy::start(&redis.socket)?;
+        let service = Contestant::at(&proxy.address(), &redis, rules, 0).await?;
+        let counted_rest = rest(&service, Some(&proxy)).await?;
+        for (of_one, work) in timed.iter_mut().zip(Work::ALL) {
+            let counted = cost(&service, Some(&proxy), work, CALLS_COUNTED, 1, &counted_rest).await?;
+            of_one.commands = counted.commands;
+            of_one.turns = counted.turns;
+        }
+        costs.extend(send(&timed));
+        costs.extend(timed);
+        resting.commands = counted_rest.commands;
+        idles.push(resting);
+    }
+    Ok(footprints)
 }
 
 /// What a send costs: what a start with its message costs more than one whose message is held back.
@@ -160,29 +155,44 @@ fn send(costs: &[Cost]) -> Option<Cost> {
         what: "send (the difference)",
         server_cpu_us: both.server_cpu_us - start.server_cpu_us,
         redis_cpu_us: both.redis_cpu_us - start.redis_cpu_us,
+        scripts_us: both.scripts_us - start.scripts_us,
         commands: commands.filter(|(_, count)| *count > 0.05).collect(),
         turns: both.turns - start.turns,
         ..both.clone()
     })
 }
 
-/// Measures the processor time of everything, several times.
-async fn timed(service: &Contestant, rest: &Idle) -> Outcome<Vec<Cost>> {
-    let mut costs = Vec::new();
+/// Measures the processor time of everything, several times and each after the other.
+async fn timed(arms: &[(Contestant, Idle)]) -> Outcome<Vec<Vec<Cost>>> {
+    let mut costs = vec![Vec::new(); arms.len()];
     for work in Work::ALL {
-        let mut rounds = Vec::new();
+        let mut rounds = vec![Vec::new(); arms.len()];
         for _ in 0..ROUNDS {
-            rounds.push(cost(service, None, work, CALLS, IN_FLIGHT, rest).await?);
+            for ((service, rest), rounds) in arms.iter().zip(&mut rounds) {
+                rounds.push(cost(service, None, work, CALLS, IN_FLIGHT, rest).await?);
+            }
         }
-        let middle = |of: fn(&Cost) -> f64| median(rounds.iter().map(of)).unwrap_or_default();
-        let (server_cpu_us, redis_cpu_us) = (middle(|it| it.server_cpu_us), middle(|it| it.redis_cpu_us));
-        costs.extend(rounds.pop().map(|last| Cost {
-            server_cpu_us,
-            redis_cpu_us,
-            ..last
-        }));
+        for (mut rounds, costs) in rounds.into_iter().zip(&mut costs) {
+            let middle = |of: fn(&Cost) -> f64| median(rounds.iter().map(of)).unwrap_or_default();
+            let (server_cpu_us, redis_cpu_us) = (middle(|it| it.server_cpu_us), middle(|it| it.redis_cpu_us));
+            let scripts_us = middle(|it| it.scripts_us);
+            costs.extend(rounds.pop().map(|last| Cost {
+                server_cpu_us,
+                redis_cpu_us,
+                scripts_us,
+                ..last
+            }));
+        }
     }
     Ok(costs)
+}
+
+/// Microseconds in scripts so far, as Redis counts them; none without Redis.
+async fn scripts_us(service: &Contestant) -> Outcome<f64> {
+    match &service.redis {
+        Some(redis) => Ok(number(redis.info().await?.command_us("evalsha"))),
+        None => Ok(0.0),
+    }
 }
 
 /// What a service does while nobody calls it.
@@ -213,6 +223,7 @@ async fn cost(
 ) -> Outcome<Cost> {
     let messages = prepare(service, work, calls).await?;
     idle(service.process()).await?;
+    let scripts = scripts_us(service).await?;
     let (cpu, before, begin) = (Cpu::read(service)?, tally(proxy), now());
     let done = perform(service, work, calls, in_flight, messages).await?;
     idle(service.process()).await?;
@@ -223,6 +234,7 @@ async fn cost(
         turns: rest.turns,
     };
     let each = tally(proxy).each_since(&before, &resting.scaled(seconds), done);
+    let scripts = scripts_us(service).await? - scripts;
     service.caller.sink.hold(false);
     service.caller.settle(service.process()).await?;
     Ok(Cost {
@@ -230,6 +242,7 @@ async fn cost(
         what: work.name(),
         server_cpu_us: (server - rest.server_cpu_us * seconds / done).max(0.0),
         redis_cpu_us: (redis - rest.redis_cpu_us * seconds / done).max(0.0),
+        scripts_us: scripts / done,
         commands: each.commands,
         turns: each.turns,
     })
@@ -313,41 +326,4 @@ async fn post(service: &Contestant, messages: Vec<Opened>, batch: usize, in_flig
     };
     load::run(in_flight, Span::Calls(u64::MAX - 1), call).await?;
     Ok(count)
-}
-
-/// Measures what recipients leave in Redis, with their keys, their index and their limits.
-async fn footprint(service: &Contestant, redis: &RedisServer) -> Outcome<Footprint> {
-    // The first ones make the keys of which there is one each.
-    service.caller.fresh(64).await?;
-    let (bytes, keys) = (used_memory(service, redis).await?, redis.keys().await?);
-    let mut made = 0;
-    while made < RECIPIENTS {
-        let piece = PIECE.min(RECIPIENTS - made);
-        made += piece;
-        service.caller.prepare(made).await?;
-    }
-    let open_bytes = used_memory(service, redis).await?.saturating_sub(bytes);
-    let keys = redis.keys().await?.saturating_sub(keys);
-    let approving = service.caller.clone();
-    load::run(CHECKING, Span::Calls(RECIPIENTS), move |client| {
-        let caller = approving.clone();
-        async move { caller.check(client, CHECKING).await }
-    })
-    .await?;
-    let approved_bytes = used_memory(service, redis).await?.saturating_sub(bytes);
-    Ok(Footprint {
-        recipients: RECIPIENTS,
-        bytes_each: number(open_bytes) / number(RECIPIENTS),
-        approved_bytes_each: number(approved_bytes) / number(RECIPIENTS),
-        keys_each: number(keys) / number(RECIPIENTS),
-    })
-}
-
-/// The bytes Redis holds, once what it has yet to write to its file is written.
-async fn used_memory(service: &Contestant, redis: &RedisServer) -> Outcome<u64> {
-    service.caller.settle(service.process()).await?;
-    sleep(IDLE).await;
-    let info = redis.info().await?;
-    info.number("used_memory")
-        .ok_or_else(|| "Redis does not say how much memory it uses".to_owned())
 }

@@ -17,6 +17,7 @@ mod ends;
 mod exchange;
 mod fill;
 mod floor;
+mod footprint;
 mod intake;
 mod load;
 mod options;

@@ -44,7 +44,7 @@ pub(crate) struct Settings {
         long,
         value_delimiter = ',',
         value_enum,
-        default_value = "floor,redis,memory",
+        default_value = "floor,redis,rules-off,memory",
         value_name = "TARGET,…"
     )]
     pub(crate) targets: Vec<Kind>,
@@ -84,8 +84,8 @@ impl Settings {
         if self.clients.iter().any(|clients| !(1..=256).contains(clients)) {
             return Some("--clients must be 1 to 256: the service takes 64 calls on each of 4 connections");
         }
-        if self.seconds.is_some_and(|seconds| !(0.1..=600.0).contains(&seconds)) || self.rounds == 0 {
-            return Some("--seconds must be 0.1 to 600, and --rounds at least 1");
+        if self.seconds.is_some_and(|seconds| !(0.1..=60.0).contains(&seconds)) || self.rounds == 0 {
+            return Some("--seconds must be 0.1 to 60, and --rounds at least 1");
         }
         if self.starts.is_some_and(|starts| !(1..=5_000).contains(&starts)) {
             return Some("--starts must be 1 to 5000");
@@ -123,8 +123,10 @@ pub(crate) enum Part {
 pub(crate) enum Kind {
     /// gRPC and the round trips to Redis, and nothing else.
     Floor,
-    /// The service on Redis.
+    /// The service on Redis, with every rule that is on by default and the guard.
     Redis,
+    /// The same without rules and guard.
+    RulesOff,
     /// The service on its memory store.
     Memory,
 }

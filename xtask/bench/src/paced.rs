@@ -18,7 +18,7 @@ use crate::clock::now;
 use crate::ends::{Ends, ended};
 use crate::options::{Kind, Settings};
 use crate::redis_server::RedisServer;
-use crate::service::{SENDERS, Service, THROUGHPUT};
+use crate::service::{Rules, SENDERS, Service, THROUGHPUT};
 use crate::sink::Sink;
 use crate::stats::{busiest_second, each_second, length, median, number, percentile};
 use crate::steady::{Begun, Started, Steady};
@@ -197,7 +197,7 @@ impl Ranks {
         let sink = Sink::limited(THROUGHPUT).await?;
         let mut services = Vec::new();
         for _ in 0..setup.instances {
-            services.push(Service::start(&store, setup.senders, sink.address).await?);
+            services.push(Service::start(&store, Rules::Default, setup.senders, sink.address).await?);
         }
         let addresses: Vec<_> = services.iter().map(|it| it.grpc).collect();
         Ok(Self {

@@ -13,13 +13,15 @@ use tokio::task::AbortHandle;
 use crate::Outcome;
 
 /// The store's scripts, so that a call of one is counted under its name.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("swap", include_str!("../../../crates/store-redis/src/lua/swap.lua")),
     ("take", include_str!("../../../crates/store-redis/src/lua/take.lua")),
     (
         "give_back",
         include_str!("../../../crates/store-redis/src/lua/give_back.lua"),
     ),
+    ("score", include_str!("../../../crates/store-redis/src/lua/score.lua")),
+    ("tally", include_str!("../../../crates/store-redis/src/lua/tally.lua")),
 ];
 
 /// What went through so far.

@@ -84,6 +84,7 @@ impl RedisServer {
     pub(crate) async fn info(&self) -> Outcome<Info> {
         let mut connection = self.connection();
         let text: String = redis::cmd("INFO")
+            .arg("all")
             .query_async(&mut connection)
             .await
             .map_err(|error| fault(&error))?;
@@ -113,6 +114,14 @@ impl Info {
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
     }
 
+    /// Microseconds that all calls of a command took so far, with what scripts called; none before the first.
+    pub(crate) fn command_us(&self, name: &str) -> u64 {
+        let fields = self.text(&format!("cmdstat_{name}")).unwrap_or_default();
+        let mut fields = fields.split(',');
+        let usec = fields.find_map(|field| field.strip_prefix("usec="));
+        usec.and_then(|text| text.parse().ok()).unwrap_or_default()
+    }
+
     /// A field as a number.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.text(name)?.parse().ok()
@@ -130,5 +139,7 @@ mod tests {
         assert_eq!(info.text("used_memory_human"), Some("1.00M"));
         assert_eq!(info.number("used_memory_human"), None);
         assert_eq!(info.number("used"), None);
+        let info = Info("cmdstat_evalsha:calls=2,usec=84,usec_per_call=42.00\r\n".to_owned());
+        assert_eq!((info.command_us("evalsha"), info.command_us("get")), (84, 0));
     }
 }

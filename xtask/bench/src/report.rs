@@ -7,9 +7,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::arena::RULES_OFF;
 use crate::cells::{Figures, STRANGERS_MAX};
-use crate::cost::{Cost, Footprint, Idle};
+use crate::cost::{Cost, Idle};
 use crate::floor::Answers;
+use crate::footprint::{self, Footprint};
 use crate::intake::{self, IntakeCell};
 use crate::options::Part;
 use crate::paced::{self, PacedCell};
@@ -39,7 +41,7 @@ pub(crate) struct Results {
     /// What is done while nobody calls.
     pub(crate) idle: Vec<Idle>,
     /// What stays in Redis.
-    pub(crate) footprint: Option<Footprint>,
+    pub(crate) footprints: Vec<Footprint>,
 }
 
 /// Where it was measured, and what.
@@ -143,6 +145,9 @@ impl Results {
         if !self.cells.is_empty() {
             text += &self.cell_table();
         }
+        if self.cells.iter().any(|cell| cell.target == RULES_OFF) {
+            text += &self.rules_table();
+        }
         if self.settings.stored.len() > 1 {
             text += &self.fill_table();
         }
@@ -161,8 +166,8 @@ impl Results {
         if !self.idle.is_empty() {
             text += &self.idle_table();
         }
-        if let Some(footprint) = &self.footprint {
-            text += &footprint_words(footprint);
+        if !self.footprints.is_empty() {
+            text += &footprint::words(&self.footprints);
         }
         text
     }
@@ -248,6 +253,46 @@ impl Results {
         ]
     }
 
+    /// What rules and the guard make of each cell.
+    fn rules_table(&self) -> String {
+        let rows = self
+            .cells
+            .iter()
+            .filter(|cell| cell.target == "redis")
+            .filter_map(|cell| {
+                let place = |it: &Cell| (it.part, it.stored, it.clients);
+                let mut cells = self.cells.iter();
+                let off = cells
+                    .find(|it| it.target == RULES_OFF && place(it) == place(cell))?
+                    .medians;
+                let on = cell.medians;
+                Some(vec![
+                    cell.part.to_owned(),
+                    cell.stored.to_string(),
+                    cell.clients.to_string(),
+                    format!("{:.0} %", on.calls_per_second / off.calls_per_second * 100.0),
+                    short(on.p50_ms - off.p50_ms),
+                    short(on.server_cpu_us - off.server_cpu_us),
+                    short(on.redis_cpu_us - off.redis_cpu_us),
+                ])
+            });
+        let header = [
+            "part",
+            "stored",
+            "clients",
+            "calls/s",
+            "p50 ms",
+            "server µs",
+            "redis µs",
+        ];
+        let rows: Vec<_> = rows.collect();
+        format!(
+            "\nThe service with every default rule and the guard, compared with the service without: its share of the \
+             calls,\nand what it takes longer.\n\n{}",
+            set(&header, 1, &rows)
+        )
+    }
+
     /// How each fill compares with the first one.
     fn fill_table(&self) -> String {
         let first = self.settings.stored.first().copied().unwrap_or_default();
@@ -286,12 +331,21 @@ impl Results {
                     short(cost.turns),
                     short(cost.server_cpu_us),
                     short(cost.redis_cpu_us),
+                    short(cost.scripts_us),
                 ]
             })
             .collect();
-        let header = ["target", "one", "commands to Redis", "waits", "server µs", "redis µs"];
+        let header = [
+            "target",
+            "one",
+            "commands to Redis",
+            "waits",
+            "server µs",
+            "redis µs",
+            "scripts µs",
+        ];
         format!(
-            "\nCost of one: processor time with 16 in flight; commands and waits for the network with one.\n\n{}",
+            "\nCost of one: processor time with 16 in flight; commands and waits for the network with one.\nScripts: what Redis itself counts for them.\n\n{}",
             set(&header, 3, &rows)
         )
     }
@@ -312,17 +366,6 @@ impl Results {
         let header = ["target", "commands to Redis", "server µs", "redis µs"];
         format!("\nWhile nobody calls, in one second:\n\n{}", set(&header, 2, &rows))
     }
-}
-
-fn footprint_words(footprint: &Footprint) -> String {
-    let (bytes, keys) = (whole(footprint.bytes_each), short(footprint.keys_each));
-    format!(
-        "\nMemory of Redis: {bytes} bytes and {keys} keys for each of {} recipients with one open verification whose \
-         message was\naccepted: the record, its place in the wake-up index, the limit of unanswered sends, and Redis' \
-         own share;\n{} once all are approved.\n",
-        footprint.recipients,
-        whole(footprint.approved_bytes_each),
-    )
 }
 
 fn listed(commands: &BTreeMap<String, f64>) -> String {

@@ -4,23 +4,28 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use crate::Outcome;
-use crate::arena::{self, Contestant};
+use crate::arena::{self, Contestant, RULES_OFF};
 use crate::cells::measure;
-use crate::clock::wall_millis;
+use crate::clock::{now, wall_millis};
 use crate::cost;
 use crate::intake;
 use crate::options::{Kind, Part, Settings};
 use crate::paced;
 use crate::redis_server::RedisServer;
 use crate::report::{Asked, Cell, Machine, Medians, Results, name};
-use crate::service;
+use crate::service::{self, REFUSES_AFTER, Rules};
 use crate::slow;
 use crate::table::whole;
 
 /// The parts that are measured in cells, in their order.
 const CELLS: [Part; 5] = [Part::Echo, Part::Start, Part::Sends, Part::Check, Part::Pairs];
+
+/// How old contestants may be when a row of cells begins: young enough for the row to end before the guard has seen that
+/// next to nobody gives a code back ([`REFUSES_AFTER`]), which is right of it and no start of a benchmark.
+const CONTESTANTS_LIFE: Duration = Duration::from_secs(REFUSES_AFTER.as_secs() / 5);
 
 /// Measures what is asked for, prints it, and writes it into a file.
 pub(crate) async fn run(settings: &Settings) -> Outcome<()> {
@@ -43,7 +48,7 @@ pub(crate) async fn run(settings: &Settings) -> Outcome<()> {
         slow: None,
         costs: Vec::new(),
         idle: Vec::new(),
-        footprint: None,
+        footprints: Vec::new(),
     };
     if CELLS.iter().any(|part| settings.wants(*part)) {
         measure_cells(settings, &mut results).await?;
@@ -59,9 +64,10 @@ pub(crate) async fn run(settings: &Settings) -> Outcome<()> {
     }
     if settings.wants(Part::Cost) {
         eprintln!("what one call costs");
-        if settings.targets.contains(&Kind::Redis) {
-            results.footprint = Some(cost::on_redis(&mut results.costs, &mut results.idle).await?);
-        }
+        let rules = [(Kind::RulesOff, Rules::Off), (Kind::Redis, Rules::Default)];
+        let rules = rules.into_iter().filter(|(kind, _)| settings.targets.contains(kind));
+        let rules: Vec<_> = rules.map(|(_, rules)| rules).collect();
+        results.footprints = cost::on_redis(&rules, &mut results.costs, &mut results.idle).await?;
         if settings.targets.contains(&Kind::Memory) {
             cost::in_memory(&mut results.costs, &mut results.idle).await?;
         }
@@ -83,12 +89,18 @@ async fn measure_cells(settings: &Settings, results: &mut Results) -> Outcome<()
     let span = settings.span();
     for round in 0..settings.rounds {
         eprintln!("round {} of {}", round + 1, settings.rounds);
-        let mut contestants = arena::build(settings, &answers).await?;
-        if round % 2 == 1 {
-            contestants.reverse();
-        }
+        let (mut contestants, mut built_at) = (Vec::new(), None);
         for part in CELLS.into_iter().filter(|part| settings.wants(*part)) {
             for &clients in &settings.clients {
+                if built_at.is_none_or(|at| now().duration_since(at) > CONTESTANTS_LIFE) {
+                    // The old ones end first.
+                    contestants.clear();
+                    contestants = arena::build(settings, &answers).await?;
+                    built_at = Some(now());
+                    if round % 2 == 1 {
+                        contestants.reverse();
+                    }
+                }
                 let mut said = Vec::new();
                 for contestant in contestants.iter().filter(|it| it.has(part)) {
                     let figures = measure(contestant, part, clients, span).await?;
@@ -101,7 +113,7 @@ async fn measure_cells(settings: &Settings, results: &mut Results) -> Outcome<()
     }
     let order = |cell: &Cell| {
         let part = CELLS.iter().position(|part| name(*part) == cell.part);
-        let target = ["echo", "floor", "redis", "memory"]
+        let target = ["echo", "floor", RULES_OFF, "redis", "memory"]
             .iter()
             .position(|it| *it == cell.target);
         (part, cell.clients, cell.stored, target)

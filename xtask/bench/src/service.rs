@@ -36,6 +36,32 @@ pub(crate) const SENDERS: usize = 24;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS_MAX: usize = 500;
 
+/// What stands in the way of a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// Every rule that is on by default, and the guard.
+    Default,
+    /// No rule and no guard; what a recipient may get is left, which cannot be taken out.
+    Off,
+}
+
+impl Rules {
+    /// The lines of the configuration. The guard refuses, as it does by default. More may be unfinished, because no
+    /// person comes twice and most give no code back; for the same reason what is alarming is looked at as late as can be
+    /// ([`REFUSES_AFTER`]).
+    fn lines(self) -> &'static str {
+        match self {
+            Self::Default => {
+                "[guard]\nunfinished_per_block_max = 10000\nunfinished_per_country_min = 1000000\nmaturity = \"5m\"\n"
+            }
+            Self::Off => "[guard]\nenabled = false\n\n[limits]\ndefaults = false\n",
+        }
+    }
+}
+
+/// How long after its first start the guard of a service sees how few codes come back, and challenges everybody.
+pub(crate) const REFUSES_AFTER: Duration = Duration::from_secs(5 * 60);
+
 /// A running `countersign serve`.
 pub(crate) struct Service {
     pub(crate) process: Process,
@@ -47,11 +73,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts one with these lines of `[store]` and so many senders, whose messages go to `sink`, and waits until it
-    /// serves.
-    pub(crate) async fn start(store: &str, senders: usize, sink: SocketAddr) -> Outcome<Self> {
+    /// Starts one with these lines of `[store]`, these rules and so many senders, whose messages go to `sink`, and waits
+    /// until it serves.
+    pub(crate) async fn start(store: &str, rules: Rules, senders: usize, sink: SocketAddr) -> Outcome<Self> {
         let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
-        let config = write_config(folder.path(), store, senders, sink)
+        let config = write_config(folder.path(), store, rules, senders, sink)
             .map_err(|error| format!("cannot write a configuration: {error}"))?;
         let log = folder.path().join("log");
         let stderr = File::create(&log).map_err(|error| format!("cannot write a log: {error}"))?;
@@ -117,7 +143,13 @@ fn serving(log: &str) -> Option<(SocketAddr, SocketAddr)> {
     Some((address("grpc")?, address("http")?))
 }
 
-fn write_config(folder: &Path, store: &str, senders: usize, sink: SocketAddr) -> std::io::Result<PathBuf> {
+fn write_config(
+    folder: &Path,
+    store: &str,
+    rules: Rules,
+    senders: usize,
+    sink: SocketAddr,
+) -> std::io::Result<PathBuf> {
     for (file, secret) in [
         (
             "identity",
@@ -131,12 +163,13 @@ fn write_config(folder: &Path, store: &str, senders: usize, sink: SocketAddr) ->
         fs::write(folder.join(file), secret)?;
     }
     let path = folder.join("countersign.toml");
-    fs::write(&path, config(store, senders, sink))?;
+    fs::write(&path, config(store, rules, senders, sink))?;
     Ok(path)
 }
 
-/// Nothing but what has no default, and the throughput.
-fn config(store: &str, senders: usize, sink: SocketAddr) -> String {
+/// Nothing but what has no default, the throughput, and the numbers that let the crowd of a benchmark pass.
+fn config(store: &str, rules: Rules, senders: usize, sink: SocketAddr) -> String {
+    let rules = rules.lines();
     let senders = sender_tables(senders);
     let digest = token_sha256(CALLER_TOKEN).map(|digest| data_encoding::HEXLOWER.encode(&digest));
     let digest = digest.unwrap_or_default();
@@ -153,6 +186,7 @@ format = "json"
 [store]
 {store}
 
+{rules}
 [keys]
 identity = {{ file = "identity" }}
 current = "k1"
@@ -214,6 +248,15 @@ mod tests {
         let numbers: BTreeSet<_> = tables.lines().filter(|it| it.starts_with("phone_number_id")).collect();
         assert_eq!(numbers.len(), SENDERS);
         assert!(numbers.contains(&*format!("phone_number_id = \"{PHONE_NUMBER_ID}\"")));
+    }
+
+    #[test]
+    fn rules_are_off_only_where_the_configuration_says_so() {
+        let sink = SocketAddr::from(([127, 0, 0, 1], 9));
+        let config = |rules| config("kind = \"memory\"", rules, 1, sink);
+        let (on, off) = (config(Rules::Default), config(Rules::Off));
+        assert!(off.contains("enabled = false") && off.contains("defaults = false"));
+        assert!(!on.contains("enabled") && !on.contains("defaults") && !on.contains("shadow"));
     }
 
     #[test]

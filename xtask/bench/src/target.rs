@@ -327,10 +327,26 @@ pub(crate) async fn idle(process: &Process) -> Outcome<()> {
     }
 }
 
-/// A mobile number in São Paulo that is nobody else's.
+/// How many mobile numbers São Paulo has here, and how many networks of 256 addresses people come from.
+const NUMBERS: u64 = 100_000_000;
+const NETWORKS: u64 = 1 << 16;
+
+/// A mobile number in São Paulo that is nobody else's. Those that follow each other are far apart: a crowd is in all
+/// blocks of numbers, and not in one after the other.
 fn phone() -> String {
-    let person = NEXT_PERSON.fetch_add(1, Ordering::Relaxed) % 100_000_000;
-    format!("+55119{person:08}")
+    let person = NEXT_PERSON.fetch_add(1, Ordering::Relaxed) % NUMBERS;
+    format!("+55119{:08}", person * 61_803_399 % NUMBERS)
+}
+
+/// The device of whoever has this number: its address, which few others share, and its own id.
+fn client(phone: &str) -> v1::Client {
+    let number = number_of(phone).unwrap_or_default() % NUMBERS;
+    let (network, host) = (number % NETWORKS, number / NETWORKS % 254 + 1);
+    v1::Client {
+        ip_address: format!("10.{}.{}.{host}", network / 256, network % 256),
+        device_id: format!("device-{number:08}"),
+        ..v1::Client::default()
+    }
 }
 
 fn start_request(phone: &str) -> v1::StartVerificationRequest {
@@ -340,6 +356,34 @@ fn start_request(phone: &str) -> v1::StartVerificationRequest {
             phone: phone.to_owned(),
             purpose: PURPOSE.to_owned(),
         }),
+        client: Some(client(phone)),
         ..v1::StartVerificationRequest::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    #[test]
+    fn a_crowd_has_numbers_of_its_own_in_many_blocks_and_stays_below_the_rules_of_addresses() {
+        let crowd: Vec<_> = (0..300_000).map(|_| phone()).collect();
+        let numbers: BTreeSet<_> = crowd.iter().collect();
+        assert_eq!(numbers.len(), crowd.len());
+        let (mut blocks, mut addresses, mut networks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for phone in &crowd {
+            let address = client(phone).ip_address;
+            let network = address.rsplit_once('.').unwrap().0.to_owned();
+            *blocks.entry(&phone[..phone.len() - 4]).or_insert(0) += 1;
+            *addresses.entry(address.clone()).or_insert(0) += 1;
+            *networks.entry(network).or_insert(0) += 1;
+        }
+        let most = |counts: Vec<i32>| counts.into_iter().max().unwrap();
+        assert!(blocks.len() > 9_000);
+        // The bursts of `sends_per_ip` and `sends_per_network`.
+        assert!(most(addresses.into_values().collect()) <= 30);
+        assert!(most(networks.into_values().collect()) <= 100);
     }
 }

@@ -93,9 +93,12 @@ impl Work {
         let now = wall_millis();
         let mut take = redis::cmd("EVALSHA");
         take.arg(&self.0.take).arg(1).arg(name(key, b'l')).arg(now).arg(GRACE);
-        take.arg("rate").arg(SILENCE * UNANSWERED_MAX).arg(SILENCE).arg(0);
-        let taken: Vec<i64> = ask(&self.0.redis, &take).await?;
-        if taken != [0] {
+        take.arg("rate")
+            .arg("refuse")
+            .arg(SILENCE * UNANSWERED_MAX)
+            .arg(SILENCE);
+        let taken: Vec<Value> = ask(&self.0.redis, &take).await?;
+        if taken.first() != Some(&Value::Int(0)) {
             return Err("a fresh number was refused".to_owned());
         }
         self.swap(key, Vec::new(), Some(now + 15_000)).await?;
@@ -118,9 +121,8 @@ impl Work {
         tokio::spawn(async move {
             let mut give_back = redis::cmd("EVALSHA");
             give_back.arg(&work.0.give_back).arg(1).arg(name(key, b'l'));
-            give_back.arg(wall_millis()).arg(GRACE);
-            give_back.arg("rate").arg(SILENCE * UNANSWERED_MAX).arg(SILENCE).arg(0);
-            if let Err(message) = ask::<i64>(&work.0.redis, &give_back).await {
+            give_back.arg("rate").arg(&[SILENCE, 0, 0, 0]);
+            if let Err(message) = ask::<()>(&work.0.redis, &give_back).await {
                 eprintln!("floor: {message}");
             }
         });
