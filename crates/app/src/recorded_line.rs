@@ -27,6 +27,9 @@ pub(crate) enum Line {
         recipient: String,
         serial: u32,
         delivery: u16,
+        /// Whether the provider had taken it before; older records do not say it.
+        #[serde(default)]
+        left: bool,
     },
     /// A verification ended.
     Ended {
@@ -96,11 +99,13 @@ impl Line {
                 recipient,
                 serial,
                 delivery,
+                had_left,
             } => Self::Failed {
                 at: at.unix_millis(),
                 recipient: key(*recipient),
                 serial: *serial,
                 delivery: *delivery,
+                left: *had_left,
             },
             RecordedEvent::Ended {
                 at,
@@ -136,11 +141,13 @@ impl Line {
                 recipient,
                 serial,
                 delivery,
+                left,
             } => RecordedEvent::Failed {
                 at: Timestamp::from_unix_millis(at),
                 recipient: recipient_of(&recipient)?,
                 serial,
                 delivery,
+                had_left: left,
             },
             Self::Ended {
                 at,

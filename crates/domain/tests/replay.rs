@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use countersign_domain::client::Client;
 use countersign_domain::code::Guess;
+use countersign_domain::delivery::{NextStep, ProviderReport, Rejection};
 use countersign_domain::guard::GuardSettings;
 use countersign_domain::id::ShardCount;
 use countersign_domain::limit::{ChargeMode, KeyPart, KeyParts, Quota, RuleLabel, Window};
@@ -77,8 +78,28 @@ fn strict() -> Vec<RuleSettings> {
     ]
 }
 
+/// Who asks for codes, and what becomes of them.
+#[derive(Clone, Copy)]
+struct Crowd {
+    people: u32,
+    /// How many of those who got a code give it back.
+    finished: f64,
+    /// How many messages the provider refuses for good.
+    refused: f64,
+}
+
+const HONEST: Crowd = Crowd {
+    people: 60,
+    finished: 0.6,
+    refused: 0.0,
+};
+
 /// Runs a service under these rules through a seeded crowd, and answers with what it would have recorded.
 async fn recorded(rulebook: Rulebook, seed: u64) -> Vec<RecordedEvent> {
+    recorded_of(HONEST, rulebook, seed).await
+}
+
+async fn recorded_of(crowd: Crowd, rulebook: Rulebook, seed: u64) -> Vec<RecordedEvent> {
     let mut random = StdRng::seed_from_u64(seed);
     let stores = (
         MemoryStore::new(ShardCount::DEFAULT),
@@ -91,10 +112,14 @@ async fn recorded(rulebook: Rulebook, seed: u64) -> Vec<RecordedEvent> {
         .build();
     let mut record = Vec::new();
     for _ in 0..STARTS {
-        house
-            .clock
-            .advance(Duration::from_millis(random.random_range(0..40_000)));
-        let phone = fixture::phone_number(random.random_range(0..60));
+        pass(&house, random.random_range(0..40), &mut record).await;
+        if random.random_bool(crowd.refused) {
+            let report = ProviderReport::new(131_026, "Message undeliverable", "");
+            house
+                .messenger
+                .refuse_next(NextStep::Rejected(Rejection::Undeliverable), report);
+        }
+        let phone = fixture::phone_number(random.random_range(0..crowd.people));
         let address = format!("203.0.{}.{}", random.random_range(0..3), random.random_range(1..9));
         let device = format!("device-{}", random.random_range(0..12));
         let request = StartRequest {
@@ -116,12 +141,11 @@ async fn recorded(rulebook: Rulebook, seed: u64) -> Vec<RecordedEvent> {
         };
         let started = house.use_cases.start.execute(&fixture::caller(), request).await;
         house.run_errands().await;
-        house.use_cases.guard.flush().await.expect("memory answers");
-        house.wake_due(ShardCount::DEFAULT).await.expect("memory answers");
         if let (Ok(answer), Some(code)) = (started, house.messenger.last_code_for(&phone))
-            && random.random_bool(0.6)
+            && random.random_bool(crowd.finished)
         {
-            house.clock.advance(Duration::from_secs(random.random_range(5..60)));
+            note(&house, &mut record);
+            pass(&house, random.random_range(5..60), &mut record).await;
             let guess = CheckRequest {
                 name: VerificationName::Id(answer.view.id),
                 guess: Guess::parse(&code).expect("a code"),
@@ -133,11 +157,26 @@ async fn recorded(rulebook: Rulebook, seed: u64) -> Vec<RecordedEvent> {
             let _ = house.use_cases.check.execute(&fixture::caller(), guess).await;
             house.run_errands().await;
         }
-        let now = house.clock.now();
-        let events = house.recorder.take();
-        record.extend(events.iter().filter_map(|event| RecordedEvent::of(event, now)));
+        note(&house, &mut record);
     }
     record
+}
+
+/// Lets time pass second by second, as the loops of a service do.
+async fn pass(house: &House, seconds: u64, record: &mut Vec<RecordedEvent>) {
+    for _ in 0..seconds {
+        house.clock.advance(Duration::from_secs(1));
+        house.wake_due(ShardCount::DEFAULT).await.expect("memory answers");
+        house.use_cases.guard.flush().await.expect("memory answers");
+        note(house, record);
+    }
+}
+
+/// Records what happened by now.
+fn note(house: &House, record: &mut Vec<RecordedEvent>) {
+    let now = house.clock.now();
+    let events = house.recorder.take();
+    record.extend(events.iter().filter_map(|event| RecordedEvent::of(event, now)));
 }
 
 fn replayed(rulebook: &Rulebook, record: &[RecordedEvent]) -> ReplayTable {
@@ -165,6 +204,46 @@ async fn under_the_same_rules_every_decision_is_made_again() {
         }
         assert!(table.rules["per_device"].shadowed > 0, "seed {seed}: {table:#?}");
     }
+}
+
+#[tokio::test]
+async fn under_the_same_guard_an_attack_is_challenged_and_stopped_again_at_the_same_starts() {
+    let pumped = Crowd {
+        people: 2_000,
+        finished: 0.05,
+        refused: 0.2,
+    };
+    for seed in 20..26 {
+        let rules = || rulebook(Vec::new(), Some(GuardSettings::default()));
+        let record = recorded_of(pumped, rules(), seed).await;
+        let table = replayed(&rules(), &record);
+        assert!(
+            table.rules["guard_challenge"].refused_then > 20,
+            "seed {seed}: {table:#?}"
+        );
+        assert_eq!(
+            (table.newly_refused, table.newly_sent),
+            (0, 0),
+            "seed {seed}: {table:#?}"
+        );
+        for (name, row) in &table.rules {
+            assert_eq!(row.refused_then, row.refused_now, "seed {seed}, {name}: {row:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_that_reached_nobody_are_no_reason_to_challenge() {
+    let unlucky = Crowd {
+        people: 2_000,
+        finished: 0.9,
+        refused: 0.6,
+    };
+    let rules = || rulebook(Vec::new(), Some(GuardSettings::default()));
+    let record = recorded_of(unlucky, rules(), 30).await;
+    let table = replayed(&rules(), &record);
+    assert!(!table.rules.contains_key("guard_challenge"), "{table:#?}");
+    assert_eq!((table.newly_refused, table.newly_sent), (0, 0), "{table:#?}");
 }
 
 #[tokio::test]

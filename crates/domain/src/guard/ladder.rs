@@ -89,6 +89,14 @@ pub enum Alarm {
 }
 
 impl Alarm {
+    /// What an alarm of such an area is about.
+    pub const fn of(area: &Area) -> Self {
+        match area {
+            Area::Guesses => Self::WrongGuesses,
+            Area::TenThousand(_) | Area::Thousand(_) | Area::Country(_) => Self::Conversion,
+        }
+    }
+
     /// The alarm as one word.
     pub const fn name(self) -> &'static str {
         match self {
@@ -96,6 +104,11 @@ impl Alarm {
             Self::WrongGuesses => "wrong_guesses",
         }
     }
+}
+
+/// Whether a send is no news to a bucket that raised an alarm at `raised_at`: then the score began anew.
+pub const fn is_outdated(sent_at: Timestamp, raised_at: Timestamp) -> bool {
+    sent_at.unix_millis() <= raised_at.unix_millis()
 }
 
 /// A bucket that raised an alarm, as long as that is remembered.

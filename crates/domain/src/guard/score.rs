@@ -3,6 +3,8 @@
 //! Each observation adds how much better "this is abuse" explains it than "this is as usual". Good news takes away, and a
 //! score of zero is as good as it gets: nobody saves up for later.
 
+use crate::recipient::Conversion;
+
 /// The score at which a bucket raises an alarm: 14 (security reference 3.3).
 pub const ALARM: i64 = 14_000;
 
@@ -50,6 +52,27 @@ pub fn guess_points(usual: u16) -> Points {
     Points {
         good: thousandths(ln((1.0 - q1) / (1.0 - q0))),
         bad: thousandths(ln(q1 / q0)),
+    }
+}
+
+/// What a send that is counted otherwise than before adds to a score: what it counts now, less what it counted.
+pub const fn send_change(points: Points, from: Conversion, to: Conversion) -> i64 {
+    worth(points, to) - worth(points, from)
+}
+
+/// What a send that is counted otherwise than before adds to the hourly counts of its country: to those whose fate is
+/// known, so that the share is never one of sends still under way, and to those of them that were finished.
+pub fn send_counts(from: Conversion, to: Conversion) -> [u64; 2] {
+    let is_known = |it| matches!(it, Conversion::Missed | Conversion::Finished);
+    let is_finished = from != Conversion::Finished && to == Conversion::Finished;
+    [!is_known(from) && is_known(to), is_finished].map(u64::from)
+}
+
+const fn worth(points: Points, conversion: Conversion) -> i64 {
+    match conversion {
+        Conversion::NotCounted | Conversion::Awaited => 0,
+        Conversion::Missed => points.bad,
+        Conversion::Finished => points.good,
     }
 }
 

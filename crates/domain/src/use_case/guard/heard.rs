@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::guard::{Block, Bucket, FlooredSum, PersonKey};
+use crate::guard::{Block, Bucket, FlooredSum, PersonKey, is_outdated};
 use crate::ports::BatchId;
 use crate::time::Timestamp;
 
@@ -122,7 +122,7 @@ impl Heard {
 
     /// Whether the bucket raised an alarm since: then the score began anew, and what was sent before is no news.
     pub(super) fn is_outdated(&self, bucket: &Bucket, sent_at: Timestamp) -> bool {
-        self.alarmed_at.get(bucket).is_some_and(|at| sent_at <= *at)
+        self.alarmed_at.get(bucket).is_some_and(|at| is_outdated(sent_at, *at))
     }
 
     /// What is to be shared next: the oldest batch that is not acknowledged, or a new one. `None` when there is nothing.

@@ -14,7 +14,8 @@ use std::time::Duration;
 use crate::country::CountryCode;
 use crate::event::Event;
 use crate::guard::{
-    Area, Block, Bucket, GuardSettings, NumberBlock, PersonKey, Rung, SPRAYED_CODE_LENGTH_MIN, buckets_of,
+    Area, Block, Bucket, GuardSettings, NumberBlock, PersonKey, Rung, SPRAYED_CODE_LENGTH_MIN, buckets_of, send_change,
+    send_counts,
 };
 use crate::id::AppId;
 use crate::key::Identity;
@@ -210,26 +211,19 @@ impl Guard {
         to: Conversion,
         sent_at: Timestamp,
     ) {
-        let is_known = |it| matches!(it, Conversion::Missed | Conversion::Finished);
+        let [known, finished] = send_counts(from, to);
         for bucket in buckets_of(app, phone, country) {
             if bucket.area == Area::Guesses {
                 continue;
             }
             let points = self.usual().send_points(&bucket, country);
-            let worth = |it| match it {
-                Conversion::NotCounted | Conversion::Awaited => 0,
-                Conversion::Missed => points.bad,
-                Conversion::Finished => points.good,
-            };
             let mut heard = self.heard();
             if matches!(bucket.area, Area::Country(_)) {
-                // A send is counted once its fate is known, so that the share is never one of sends still under way.
-                heard.tally(&bucket, SENDS, sent_at, u64::from(!is_known(from) && is_known(to)));
-                let is_finished = from != Conversion::Finished && to == Conversion::Finished;
-                heard.tally(&bucket, FINISHED, sent_at, u64::from(is_finished));
+                heard.tally(&bucket, SENDS, sent_at, known);
+                heard.tally(&bucket, FINISHED, sent_at, finished);
             }
             if !heard.is_outdated(&bucket, sent_at) {
-                heard.score(bucket, worth(to) - worth(from));
+                heard.score(bucket, send_change(points, from, to));
             }
         }
     }

@@ -105,10 +105,7 @@ impl Guard {
             stored.as_ref().map(|it| it.version),
             stored.as_ref().map(|it| &it.block),
         );
-        let alarm = match bucket.area {
-            Area::Guesses => Alarm::WrongGuesses,
-            Area::TenThousand(_) | Area::Thousand(_) | Area::Country(_) => Alarm::Conversion,
-        };
+        let alarm = Alarm::of(&bucket.area);
         let raised = Block::raised(before, bucket, alarm, score, settings, now);
         let Some(block) = raised.as_ref().or(before) else {
             return Ok(());

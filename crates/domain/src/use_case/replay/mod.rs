@@ -11,10 +11,11 @@ mod stand_ins;
 mod table;
 mod tell;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use crate::id::{RecipientKey, Serial};
-use crate::time::Timestamp;
+use crate::time::{DAY, Timestamp};
 use crate::use_case::Rulebook;
 use crate::verification::StartOutcome;
 
@@ -25,6 +26,10 @@ pub(in crate::use_case) use tell::{tell, tell_country, verdict_of};
 use recorded::CHALLENGE;
 use referee::{Judged, Referee, Then};
 
+/// How long something may still be heard of a message: a code lives 90 minutes at most, and providers repeat their posts
+/// for longer.
+const REMEMBERED: Duration = DAY;
+
 /// Goes through a record under the rules of a rulebook.
 ///
 /// Events have to come in the order in which they were recorded; those of several instances have to be merged by time.
@@ -33,6 +38,8 @@ pub struct Replay<'a> {
     table: ReplayTable,
     /// The sends of each verification that were recorded, with what the replay made of them.
     sends: BTreeMap<(RecipientKey, Serial), Vec<Judged>>,
+    /// Those verifications, the oldest first.
+    order: VecDeque<(Timestamp, (RecipientKey, Serial))>,
     /// Whom a rule refused, to count people and not starts.
     people: BTreeSet<(String, Mark)>,
     last: Timestamp,
@@ -45,6 +52,7 @@ impl<'a> Replay<'a> {
             referee: Referee::new(rulebook),
             table: ReplayTable::default(),
             sends: BTreeMap::new(),
+            order: VecDeque::new(),
             people: BTreeSet::new(),
             last: Timestamp::EPOCH,
         }
@@ -55,6 +63,7 @@ impl<'a> Replay<'a> {
         let now = event.at().max(self.last);
         self.last = now;
         self.referee.pass(now);
+        self.forget_old(now);
         match event {
             RecordedEvent::Start {
                 subject,
@@ -72,12 +81,13 @@ impl<'a> Replay<'a> {
                 recipient,
                 serial,
                 delivery,
+                had_left,
                 ..
             } => {
                 let sends = self.sends.get_mut(&(*recipient, *serial));
                 let failed = sends.and_then(|it| it.iter_mut().find(|it| it.delivery == *delivery));
                 if let Some(failed) = failed {
-                    self.referee.failed(failed, now);
+                    self.referee.failed(failed, *had_left, now);
                 }
             }
             RecordedEvent::Ended {
@@ -86,8 +96,14 @@ impl<'a> Replay<'a> {
                 is_approved,
                 ..
             } => {
-                let sends = self.sends.remove(&(*recipient, *serial)).unwrap_or_default();
-                self.ended(*recipient, sends, *is_approved, now);
+                let verification = (*recipient, *serial);
+                if *is_approved {
+                    let sends = self.sends.remove(&verification).unwrap_or_default();
+                    self.approved(*recipient, sends, now);
+                } else if let Some(sends) = self.sends.get(&verification) {
+                    // Kept: that a message failed may be heard later.
+                    self.referee.ended(sends, now);
+                }
             }
         }
     }
@@ -124,14 +140,25 @@ impl<'a> Replay<'a> {
         }
         if let RecordedVerdict::Sent { serial, delivery, .. } = verdict {
             judged.delivery = *delivery;
-            self.sends.entry((subject.recipient, *serial)).or_default().push(judged);
+            let verification = (subject.recipient, *serial);
+            self.order.push_back((now, verification));
+            self.sends.entry(verification).or_default().push(judged);
         }
     }
 
-    fn ended(&mut self, recipient: RecipientKey, mut sends: Vec<Judged>, is_approved: bool, now: Timestamp) {
-        if !is_approved {
-            return;
+    /// Forgets verifications of which nothing more is heard.
+    fn forget_old(&mut self, now: Timestamp) {
+        while let Some(&(at, verification)) = self.order.front()
+            && now.since(at) >= REMEMBERED
+        {
+            self.order.pop_front();
+            if let Some(sends) = self.sends.remove(&verification) {
+                self.referee.forget(&sends);
+            }
         }
+    }
+
+    fn approved(&mut self, recipient: RecipientKey, mut sends: Vec<Judged>, now: Timestamp) {
         // A person whose every message would have been refused would not have got in; the first refusal turned them away.
         let all_refused = !sends.is_empty() && sends.iter().all(|it| it.refused_by.is_some());
         let turned_away = sends

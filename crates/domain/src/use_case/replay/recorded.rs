@@ -150,6 +150,8 @@ pub enum RecordedEvent {
         serial: Serial,
         /// The message.
         delivery: DeliveryNumber,
+        /// Whether the provider had taken it before.
+        had_left: bool,
     },
     /// A verification ended.
     Ended {
@@ -191,6 +193,7 @@ impl RecordedEvent {
             Event::DeliveryMoved {
                 subject,
                 delivery,
+                from,
                 to: DeliveryState::Failed(_),
                 ..
             } => Some(Self::Failed {
@@ -198,6 +201,7 @@ impl RecordedEvent {
                 recipient: subject.verification.recipient(),
                 serial: subject.verification.serial(),
                 delivery: *delivery,
+                had_left: from.is_some_and(|from| from.rank() > 0),
             }),
             Event::Ended { subject, state, .. } => Some(Self::Ended {
                 at: now,

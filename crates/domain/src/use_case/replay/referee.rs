@@ -6,14 +6,16 @@ use std::time::Duration;
 use crate::code::Salt;
 use crate::country::CountryCode;
 use crate::delivery::DeliveryNumber;
-use crate::guard::{ALARM, Alarm, Area, Block, Bucket, GuardSettings, Hours, Points, Rung, buckets_of};
+use crate::guard::{
+    ALARM, Alarm, Area, Block, Bucket, GuardSettings, Hours, Rung, buckets_of, is_outdated, send_change, send_counts,
+};
 use crate::id::{AppId, RecipientKey};
 use crate::limit::{Charge, ChargeMode, LimitKey, LimitState, RuleName, Taken, give_back, weigh};
 use crate::money::Amount;
 use crate::phone::PhoneNumber;
 use crate::policy::Policy;
 use crate::ports::{GuardView, StoredBlock, Version};
-use crate::recipient::{Recipient, Settles};
+use crate::recipient::{Conversion, Recipient, Settles};
 use crate::rule::Subject;
 use crate::time::{DAY, Timestamp};
 use crate::use_case::Rulebook;
@@ -66,7 +68,7 @@ struct Scored {
     at: Timestamp,
     buckets: Vec<Bucket>,
     country: Option<CountryCode>,
-    is_missed: bool,
+    conversion: Conversion,
 }
 
 /// The rules, and what they have seen.
@@ -114,15 +116,9 @@ impl<'a> Referee<'a> {
             && at <= now
         {
             self.maturing.pop_first();
-            let Some(mut send) = self.scored.remove(&number) else {
-                continue;
-            };
-            self.tally(&send, 0);
-            self.score(&send, at, |points| points.bad);
-            send.is_missed = true;
-            self.scored.insert(number, send);
+            self.miss(number, at);
         }
-        if now.since(self.learnt_at) >= std::time::Duration::from_millis(HOUR) {
+        if now.since(self.learnt_at) >= Duration::from_millis(HOUR) {
             self.learnt_at = now;
             for (bucket, [all, part]) in &self.hours {
                 let hours =
@@ -229,10 +225,10 @@ impl<'a> Referee<'a> {
                 }
             }
             if !is_returning {
-                let most = self.usual.unfinished_max(settings, subject.country);
-                clearance
-                    .charges
-                    .extend(unfinished(&rulebook.identity, settings, subject, most));
+                // There is nothing to be read first: what is usual follows from the record itself.
+                let (most, _) = self.usual.unfinished_max(settings, subject.country);
+                let charges = unfinished(&rulebook.identity, settings, subject, (most, true));
+                clearance.charges.extend(charges);
             }
         }
         let costs = Costs::of(rulebook, policy, subject, outcome, &clearance);
@@ -283,7 +279,7 @@ impl<'a> Referee<'a> {
             at: now,
             buckets,
             country: of.country,
-            is_missed: false,
+            conversion: Conversion::Awaited,
         };
         self.scored.insert(self.count, send);
         self.maturing.insert((now.plus(maturity), self.count));
@@ -309,14 +305,34 @@ impl<'a> Referee<'a> {
             *wrong.entry(hour_of(now)).or_default() += u64::from(!is_right);
             let points = self.usual.guess_points(&bucket);
             let points = if is_right { points.good } else { points.bad };
-            self.add(bucket, Alarm::WrongGuesses, points, settings, now);
+            self.add(bucket, points, settings, now);
         }
     }
 
-    /// A message that failed: what it holds goes back.
-    pub(super) fn failed(&mut self, judged: &mut Judged, now: Timestamp) {
-        for (charge, _) in std::mem::take(&mut judged.held) {
+    /// A message that failed: what it holds goes back, but for what is settled once the provider had it. It reached
+    /// nobody, so it says nothing about the people there.
+    pub(super) fn failed(&mut self, judged: &mut Judged, had_left: bool, now: Timestamp) {
+        let goes_back = |it: &mut (Charge, Settles)| !had_left || it.1 != Settles::Acceptance;
+        for (charge, _) in judged.held.extract_if(.., goes_back).collect::<Vec<_>>() {
             self.give_back(&charge, judged.at, now);
+        }
+        if let Some(number) = judged.waits.take() {
+            self.convert(number, Conversion::NotCounted, now);
+            self.scored.remove(&number);
+        }
+    }
+
+    /// A verification that ended without an approval: nobody can give its code back any more.
+    pub(super) fn ended(&mut self, sends: &[Judged], now: Timestamp) {
+        for number in sends.iter().filter_map(|it| it.waits) {
+            self.miss(number, now);
+        }
+    }
+
+    /// Forgets sends of which nothing more is heard.
+    pub(super) fn forget(&mut self, sends: &[Judged]) {
+        for number in sends.iter().filter_map(|it| it.waits) {
+            self.scored.remove(&number);
         }
     }
 
@@ -333,14 +349,10 @@ impl<'a> Referee<'a> {
                     self.give_back(&charge, taken_at, now);
                 }
             }
-            let Some(send) = judged.waits.take().and_then(|number| self.scored.remove(&number)) else {
-                continue;
-            };
-            self.tally(&send, 1);
-            // What was counted as unfinished gives its points back.
-            self.score(&send, now, |points| {
-                points.good - if send.is_missed { points.bad } else { 0 }
-            });
+            if let Some(number) = judged.waits.take() {
+                self.convert(number, Conversion::Finished, now);
+                self.scored.remove(&number);
+            }
         }
     }
 
@@ -352,34 +364,50 @@ impl<'a> Referee<'a> {
         };
     }
 
-    /// Counts sends whose fate is known, and those that were finished, in the hour in which they were decided.
-    fn tally(&mut self, send: &Scored, finished: u64) {
-        for bucket in send.buckets.iter().filter(|it| matches!(it.area, Area::Country(_))) {
-            let [all, part] = self.hours.entry(bucket.clone()).or_default();
-            let hour = hour_of(send.at);
-            *all.entry(hour).or_default() += u64::from(!send.is_missed);
-            *part.entry(hour).or_default() += finished;
+    /// Counts a send as missed that nobody knows anything of.
+    fn miss(&mut self, number: u64, now: Timestamp) {
+        if self
+            .scored
+            .get(&number)
+            .is_some_and(|it| it.conversion == Conversion::Awaited)
+        {
+            self.convert(number, Conversion::Missed, now);
         }
     }
 
-    fn score(&mut self, send: &Scored, now: Timestamp, points: impl Fn(Points) -> i64) {
+    /// Counts a send otherwise than before, in the hour in which it was decided and in the scores of its buckets.
+    fn convert(&mut self, number: u64, to: Conversion, now: Timestamp) {
         let Some(settings) = &self.rulebook.guard else { return };
-        for bucket in &send.buckets {
-            let worth = points(self.usual.send_points(bucket, send.country));
-            self.add(bucket.clone(), Alarm::Conversion, worth, settings, now);
+        let Some(send) = self.scored.get_mut(&number) else {
+            return;
+        };
+        let from = std::mem::replace(&mut send.conversion, to);
+        let send = send.clone();
+        let [known, finished] = send_counts(from, to);
+        for bucket in send.buckets {
+            if matches!(bucket.area, Area::Country(_)) {
+                let [all, part] = self.hours.entry(bucket.clone()).or_default();
+                *all.entry(hour_of(send.at)).or_default() += known;
+                *part.entry(hour_of(send.at)).or_default() += finished;
+            }
+            let raised_at = self.blocks.get(&bucket).map(|it| it.raised_at);
+            if raised_at.is_none_or(|raised_at| !is_outdated(send.at, raised_at)) {
+                let points = self.usual.send_points(&bucket, send.country);
+                self.add(bucket, send_change(points, from, to), settings, now);
+            }
         }
     }
 
-    /// Adds to a score, and raises the alarm when it is time.
-    fn add(&mut self, bucket: Bucket, alarm: Alarm, points: i64, settings: &GuardSettings, now: Timestamp) {
+    /// Adds to a score, and raises the alarm when it is time. Either way the score begins anew.
+    fn add(&mut self, bucket: Bucket, points: i64, settings: &GuardSettings, now: Timestamp) {
         let score = self.scores.entry(bucket.clone()).or_default();
         *score = score.saturating_add(points).max(0);
         if *score < ALARM {
             return;
         }
-        let before = self.blocks.get(&bucket);
-        if let Some(block) = Block::raised(before, &bucket, alarm, *score, settings, now) {
-            *score = 0;
+        let score = std::mem::take(score);
+        let (before, alarm) = (self.blocks.get(&bucket), Alarm::of(&bucket.area));
+        if let Some(block) = Block::raised(before, &bucket, alarm, score, settings, now) {
             self.blocks.insert(bucket, block);
         }
     }
