@@ -6,6 +6,9 @@ use std::time::Duration;
 /// A day, the window of every daily budget.
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// An hour, the grain of what the guard learns from.
+pub const HOUR: Duration = Duration::from_secs(60 * 60);
+
 /// A moment, in whole milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
@@ -34,6 +37,12 @@ impl Timestamp {
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(millis(span)))
+    }
+
+    /// The beginning of the hour of UTC that holds it.
+    #[must_use]
+    pub fn hour(self) -> Self {
+        Self(self.0 - self.0 % millis(HOUR))
     }
 
     /// How long ago `earlier` was; zero when it is not earlier.

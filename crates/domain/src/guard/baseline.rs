@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::guard::GuardSettings;
 use crate::guard::score::{FINISHED_MAX, FINISHED_MIN, WRONG_MAX, WRONG_MIN};
 use crate::guard::settings::UNFINISHED_LIFE;
-use crate::time::{DAY, Timestamp, millis};
+use crate::time::{DAY, HOUR, Timestamp, millis};
 
 /// How far back shares are learnt from, in days.
 const SHARE_DAYS: usize = 14;
@@ -23,8 +23,6 @@ const OBSERVATIONS_MIN: u64 = 200;
 const DAY_MIN: u64 = 20;
 /// With fewer days, the share is that of all of them together.
 const DAYS_MIN: usize = 7;
-
-const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Hourly counts: the beginning of each hour, and how many; oldest first.
 pub type Hours = Vec<(Timestamp, u64)>;
@@ -67,18 +65,15 @@ impl Baseline {
 
     /// What the history of a country teaches at `now`.
     ///
-    /// p0 is 0.7 of the share that was finished in the last 14 days, cut to 0.30–0.75; with fewer than 200 sends it is
-    /// what holds until it is learnt. Unfinished may be five times the usual of this hour of the week, at least the
-    /// configured minimum.
+    /// p0 follows from the share that was finished in the last 14 days; with fewer than 200 sends it is what holds until it
+    /// is learnt. Unfinished may be five times the usual of this hour of the week, at least the configured minimum.
     pub fn learn(history: &CountryHistory, settings: &GuardSettings, now: Timestamp) -> Self {
         let share = usual_share(&history.sends, &history.finished, now);
         let unlearnt = Self::unlearnt(settings);
         let usual = usual_unfinished(&history.sends, now);
         let most = u32::try_from(usual.saturating_mul(TIMES_USUAL)).unwrap_or(u32::MAX);
         Self {
-            finished: share.map_or(unlearnt.finished, |share| {
-                cut(share * 7 / 10, FINISHED_MIN, FINISHED_MAX)
-            }),
+            finished: share.map_or(unlearnt.finished, usual_finished),
             unfinished_max: most.max(settings.unfinished_per_country_min),
             is_learnt: share.is_some(),
         }
@@ -89,6 +84,16 @@ impl Baseline {
 /// days, cut to 0.10–0.35; the most until there were 200 guesses.
 pub fn usual_wrong(guesses: &[(Timestamp, u64)], wrong: &[(Timestamp, u64)], now: Timestamp) -> u16 {
     usual_share(guesses, wrong, now).map_or(WRONG_MAX, |share| cut(share * 3 / 2, WRONG_MIN, WRONG_MAX))
+}
+
+/// p0 of a country that finishes `share` thousandths: 0.7 of it, but where half and more are finished no less than until
+/// it was learnt, and below one half no less than 0.9 of it; cut to 0.30–0.75.
+///
+/// 0.7 alone would have a country of 50 % learn to be slower than one that nobody knows, and is not needed against false
+/// alarms: at 0.9 of the share they are equally rare for every share from a third to a half (ADR 0026).
+fn usual_finished(share: u64) -> u16 {
+    let least = (share * 9 / 10).min(u64::from(Baseline::FINISHED_UNLEARNT));
+    cut(least.max(share * 7 / 10), FINISHED_MIN, FINISHED_MAX)
 }
 
 fn cut(share: u64, least: u16, most: u16) -> u16 {
@@ -130,7 +135,7 @@ fn by_day(hours: &[(Timestamp, u64)], now: Timestamp) -> [u64; SHARE_DAYS] {
 /// four weeks, without the busiest of three or more. In the first week of a history the same hour of its days.
 fn usual_unfinished(sends: &[(Timestamp, u64)], now: Timestamp) -> u64 {
     let Some((first, _)) = sends.first() else { return 0 };
-    let this_hour = now.minus(Duration::from_millis(now.unix_millis() % millis(HOUR)));
+    let this_hour = now.hour();
     let same_hours = |step: Duration, steps: u64| -> Vec<u64> {
         let before = (1..=steps).map(|back| this_hour.minus(Duration::from_millis(millis(step) * back)));
         let count = |hour| {

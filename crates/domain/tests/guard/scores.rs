@@ -61,10 +61,13 @@ pub(crate) fn learnt(finished: u64) -> u16 {
 #[test]
 fn a_block_of_which_nobody_gives_codes_back_is_stopped_after_thirty_one_matured_sends() {
     let mut dice = Dice::printed(1);
-    for (finished, most) in [(0, 26), (50, 31)] {
-        let (median, highest) = of_runs(send_points(450), finished, &mut dice);
-        println!("{finished} thousandths finished: median {median}, at most {highest}");
-        assert!(median <= most, "{finished}: {median}");
+    let countries = [500, 550, 600, 650, 700, 800, 1_000].map(learnt);
+    for p0 in countries.into_iter().chain([Baseline::FINISHED_UNLEARNT]) {
+        for (finished, most) in [(0, 26), (50, 31)] {
+            let (median, highest) = of_runs(send_points(p0), finished, &mut dice);
+            println!("p0 {p0}, {finished} thousandths finished: median {median}, at most {highest}");
+            assert!(median <= most, "p0 {p0}, {finished}: {median}");
+        }
     }
 }
 
@@ -81,12 +84,12 @@ fn two_million_honest_sends_at_half_finished_and_more_raise_no_alarm() {
 }
 
 #[test]
-fn a_country_drifts_toward_an_alarm_once_seven_tenths_of_its_sends_are_an_attack() {
-    for finished in [500, 550, 600, 650, 700, 800] {
+fn a_country_drifts_toward_an_alarm_once_six_to_seven_tenths_of_its_sends_are_an_attack() {
+    for finished in [400, 500, 550, 600, 650, 700, 800] {
         let Points { good, bad } = send_points(learnt(finished));
         // The share, in thousandths, of finished sends at which the score neither rises nor falls.
         let level = 1_000 * bad / (bad - good);
         let attack = 1_000 - 1_000 * level / i64::try_from(finished).unwrap();
-        assert!((690..=720).contains(&attack), "{finished}: {attack}");
+        assert!((600..=720).contains(&attack), "{finished}: {attack}");
     }
 }

@@ -34,8 +34,9 @@ fn with_fewer_than_two_hundred_sends_nothing_is_learnt() {
 }
 
 #[test]
-fn p0_is_seven_tenths_of_the_share_within_bounds() {
-    for (share, p0) in [(1_000, 700), (800, 560), (650, 455), (500, 350), (400, 300), (0, 300)] {
+fn p0_is_seven_tenths_of_the_share_and_of_half_and_less_nine_tenths_within_bounds() {
+    let learnt = [(1_000, 700), (800, 560), (650, 455), (640, 450), (500, 450), (490, 441)];
+    for (share, p0) in learnt.into_iter().chain([(400, 360), (334, 300), (0, 300)]) {
         assert_eq!(learn(&history(24 * 28, |_| 1_000, |_| share)).finished, p0, "{share}");
     }
 }
