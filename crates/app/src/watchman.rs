@@ -1,4 +1,4 @@
-//! When the guard shares what it heard, and when it learns. What is made of it is the domain's.
+//! When the guard shares what it heard. What is made of it, and when it learns, is the domain's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,30 +8,21 @@ use tokio_util::sync::CancellationToken;
 
 /// How often what was heard is shared: for so long an instance may know more of an attack than the others.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// How often the usual is learnt anew. It is made of hours.
-const LEARN_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// Shares and learns until `stop`, then shares once more. What fails is observed by the guard, and tried again the next
+/// Shares until `stop`, then shares once more. What fails is observed by the guard, and tried again the next
 /// time; what is cut short is shared by the last one, and counts once.
 pub(crate) async fn keep_watch(guard: Arc<Guard>, stop: CancellationToken) {
-    keep_watch_every(FLUSH_EVERY, LEARN_EVERY, &guard, stop).await;
+    keep_watch_every(FLUSH_EVERY, &guard, stop).await;
 }
 
-async fn keep_watch_every(flush: Duration, learn: Duration, guard: &Guard, stop: CancellationToken) {
+async fn keep_watch_every(flush: Duration, guard: &Guard, stop: CancellationToken) {
     let sharing = async {
         loop {
             tokio::time::sleep(flush).await;
             let _ = guard.flush().await;
         }
     };
-    let learning = async {
-        loop {
-            tokio::time::sleep(learn).await;
-            let _ = guard.learn().await;
-        }
-    };
-    stop.run_until_cancelled(async { tokio::join!(sharing, learning) })
-        .await;
+    stop.run_until_cancelled(sharing).await;
     let _ = guard.flush().await;
 }
 
@@ -98,10 +89,10 @@ mod tests {
     }
 
     /// Keeps watch until the returned token is canceled.
-    fn watch(house: &House, flush: Duration, learn: Duration) -> (CancellationToken, JoinHandle<()>) {
+    fn watch(house: &House, flush: Duration) -> (CancellationToken, JoinHandle<()>) {
         let (stop, guard) = (CancellationToken::new(), Arc::clone(&house.use_cases.guard));
         let until = stop.clone();
-        let watching = tokio::spawn(async move { keep_watch_every(flush, learn, &guard, until).await });
+        let watching = tokio::spawn(async move { keep_watch_every(flush, &guard, until).await });
         (stop, watching)
     }
 
@@ -116,22 +107,16 @@ mod tests {
     const SOON: Duration = Duration::from_millis(1);
 
     #[tokio::test]
-    async fn what_is_usual_is_read_at_the_first_second_and_then_every_few_minutes() {
+    async fn what_is_usual_is_read_at_the_first_second_and_again_when_the_hour_has_turned() {
         let books = Arc::new(Books::default());
-        let (stop, watching) = watch(&house(&books), SOON, LEARN_EVERY);
+        let house = house(&books);
+        let (stop, watching) = watch(&house, SOON);
         books.read_times(1).await;
+        house.clock.advance(Duration::from_secs(60 * 60));
+        books.read_times(2).await;
         stop.cancel();
         soon("the end", watching).await.expect("no panic");
-        assert_eq!(
-            books.reads.load(Ordering::SeqCst),
-            1,
-            "only what was met since is read by a flush"
-        );
-
-        let (stop, watching) = watch(&house(&books), FLUSH_EVERY, SOON);
-        books.read_times(5).await;
-        stop.cancel();
-        soon("the end", watching).await.expect("no panic");
+        assert_eq!(books.reads.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]
@@ -139,7 +124,7 @@ mod tests {
         let books = Arc::new(Books::default());
         books.is_away.store(true, Ordering::SeqCst);
         let house = house(&books);
-        let (stop, watching) = watch(&house, SOON, LEARN_EVERY);
+        let (stop, watching) = watch(&house, SOON);
         books.read_times(5).await;
         stop.cancel();
         soon("the end", watching).await.expect("no panic");
@@ -149,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn the_end_of_the_watch_shares_once_more() {
         let books = Arc::new(Books::default());
-        let (stop, watching) = watch(&house(&books), LEARN_EVERY, LEARN_EVERY);
+        let (stop, watching) = watch(&house(&books), Duration::from_secs(60 * 60));
         stop.cancel();
         soon("the end", watching).await.expect("no panic");
         assert_eq!(books.reads.load(Ordering::SeqCst), 1);

@@ -52,7 +52,7 @@ async fn an_idle_instance_asks_redis_for_little() {
     for it in heard.iter().filter(|it| !it.from_script) {
         *commands.entry(it.command.as_str()).or_default() += 1;
     }
-    // The guard reads the counts of four weeks at once, when it begins and every five minutes.
+    // The guard reads the counts of four weeks at once, when it begins and when the hour turns.
     let read_at_once = commands.remove("HGETALL").unwrap_or_default();
     assert!(read_at_once <= HOURLY_COUNTS_MAX, "{read_at_once}");
     let per_second = f64::from(commands.values().sum::<u32>()) / listened.as_secs_f64();

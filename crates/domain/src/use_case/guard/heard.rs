@@ -24,10 +24,8 @@ const BLOCKS_MAX: usize = 10_000;
 /// How long a batch is repeated whose answer was lost; the stores know it for ten minutes.
 const REPEATED: Duration = Duration::from_secs(9 * 60);
 
-const HOUR: u64 = 60 * 60 * 1_000;
-
-/// A count of something in an hour.
-pub(super) type TallyOf = (Bucket, &'static str, u64);
+/// A count of something in the hour that begins then.
+pub(super) type TallyOf = (Bucket, &'static str, Timestamp);
 
 /// What was heard.
 #[derive(Debug, Default)]
@@ -87,8 +85,7 @@ impl Heard {
         if count == 0 {
             return;
         }
-        let hour = at.unix_millis() / HOUR;
-        let tally = self.tallies.entry((bucket.clone(), what, hour)).or_default();
+        let tally = self.tallies.entry((bucket.clone(), what, at.hour())).or_default();
         *tally = tally.saturating_add(count);
         if self.tallies.len() > TALLIES_MAX {
             let oldest = self.tallies.keys().min_by_key(|(_, _, hour)| *hour).cloned();
@@ -184,12 +181,5 @@ impl Heard {
     /// Whether something was dropped since this was asked last.
     pub(super) fn has_dropped(&mut self) -> bool {
         std::mem::take(&mut self.dropped)
-    }
-}
-
-impl Batch {
-    /// The beginning of the hour of a count.
-    pub(super) const fn beginning(hour: u64) -> Timestamp {
-        Timestamp::from_unix_millis(hour.saturating_mul(HOUR))
     }
 }

@@ -5,17 +5,17 @@ use crate::guard::{ALARM, Alarm, Area, Baseline, Block, Bucket, GuardSettings};
 use crate::ports::{BatchId, ScoreChange, StoreError, Tally};
 use crate::use_case::Error;
 use crate::use_case::guard::Guard;
-use crate::use_case::guard::heard::Batch;
+use crate::use_case::guard::heard::{Batch, TallyOf};
 use crate::use_case::guard::usual::series_of;
 
 /// Batches one flush shares at most; the next one goes on.
 const BATCHES_MAX: usize = 100;
-/// Buckets whose history is read at once.
-const READ_AT_ONCE: usize = 32;
+/// Buckets whose history one flush reads at most: each is four weeks of two series. The next one goes on.
+const READS_MAX: usize = 32;
 
 impl Guard {
     /// Shares what was heard since the last time, and raises the alarms that follow from it. What could not be shared is
-    /// kept and shared next time, once. Reads what is usual in countries that this instance has met since.
+    /// kept and shared next time, once. Reads what is usual where this instance has not read it within the hour.
     ///
     /// What fails is observed once, when it begins to fail, and again when so much has been heard since that the oldest
     /// was dropped.
@@ -35,15 +35,6 @@ impl Guard {
         Ok(flushed?)
     }
 
-    /// Learns what is usual in the countries this instance has met. To be called every few minutes.
-    pub async fn learn(&self) -> Result<(), Error> {
-        let Some(settings) = &self.rulebook.guard else {
-            return Ok(());
-        };
-        let met = self.usual().met();
-        Ok(self.learn_of(met, settings).await?)
-    }
-
     async fn share(&self, settings: &GuardSettings) -> Result<(), StoreError> {
         for _ in 0..BATCHES_MAX {
             let batch = self
@@ -58,8 +49,7 @@ impl Guard {
             self.raise(&bucket, score, settings).await?;
             self.heard().raised(&bucket);
         }
-        let unread = self.usual().unread();
-        self.learn_of(unread, settings).await
+        self.learn(settings).await
     }
 
     /// Hands a batch to the stores; answers with the buckets whose score is too high then. May be repeated.
@@ -79,9 +69,9 @@ impl Guard {
         } else {
             self.store.score(batch.scores, &changes, now).await?
         };
-        let tally = |((bucket, what, hour), count): &((Bucket, &str, u64), u64)| Tally {
+        let tally = |((bucket, what, hour), count): &(TallyOf, u64)| Tally {
             series: bucket.series(identity, what),
-            at: Batch::beginning(*hour),
+            at: *hour,
             count: *count,
         };
         let tallies: Vec<_> = batch.counts.iter().map(tally).collect();
@@ -129,23 +119,22 @@ impl Guard {
         Ok(())
     }
 
-    async fn learn_of(&self, buckets: Vec<Bucket>, settings: &GuardSettings) -> Result<(), StoreError> {
+    async fn learn(&self, settings: &GuardSettings) -> Result<(), StoreError> {
         let (identity, now) = (&self.rulebook.identity, self.clock.now());
-        for some in buckets.chunks(READ_AT_ONCE) {
-            let both = some
-                .iter()
-                .flat_map(|it| series_of(it).map(|what| it.series(identity, what)));
-            let series: Vec<_> = both.collect();
-            let mut counts = self
-                .tallies
-                .read(&series, now.minus(Baseline::REACH), now)
-                .await?
-                .into_iter();
-            let mut usual = self.usual();
-            for bucket in some {
-                let (all, part) = (counts.next().unwrap_or_default(), counts.next().unwrap_or_default());
-                usual.learn(bucket.clone(), all, part, settings, now);
-            }
+        let unread = self.usual().unread(READS_MAX, now);
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let both = unread
+            .iter()
+            .flat_map(|it| series_of(it).map(|what| it.series(identity, what)));
+        let series: Vec<_> = both.collect();
+        let read = self.tallies.read(&series, now.minus(Baseline::REACH), now).await?;
+        let mut counts = read.into_iter();
+        let mut usual = self.usual();
+        for bucket in unread {
+            let (all, part) = (counts.next().unwrap_or_default(), counts.next().unwrap_or_default());
+            usual.learn(bucket, all, part, settings, now);
         }
         Ok(())
     }

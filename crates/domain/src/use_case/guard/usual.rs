@@ -1,4 +1,4 @@
-//! What this instance knows of what is usual.
+//! What this instance knows of what is usual. It is made of whole hours, and so is read anew once an hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +16,8 @@ use crate::use_case::guard::{FINISHED, GUESSES, SENDS, WRONG};
 pub(in crate::use_case) struct Usual {
     /// The countries that were met, and the guesses, of each app and of the whole service.
     met: BTreeSet<Bucket>,
+    /// In which hour each of them was learnt last.
+    learnt_in: BTreeMap<Bucket, Timestamp>,
     countries: BTreeMap<Bucket, Baseline>,
     wrong: BTreeMap<Bucket, u16>,
 }
@@ -30,6 +32,7 @@ impl Usual {
         let apps = apps.iter().map(|(id, _)| guesses(Some(id.clone())));
         Self {
             met: apps.chain([guesses(None)]).collect(),
+            learnt_in: BTreeMap::new(),
             countries: BTreeMap::new(),
             wrong: BTreeMap::new(),
         }
@@ -44,15 +47,12 @@ impl Usual {
         }
     }
 
-    /// Everything that was met.
-    pub(in crate::use_case) fn met(&self) -> Vec<Bucket> {
-        self.met.iter().cloned().collect()
-    }
-
-    /// What was met and nothing is known of.
-    pub(in crate::use_case) fn unread(&self) -> Vec<Bucket> {
-        let is_read = |it: &Bucket| self.countries.contains_key(it) || self.wrong.contains_key(it);
-        self.met.iter().filter(|it| !is_read(it)).cloned().collect()
+    /// What was met and is not known for this hour, those of which nothing is known at all first; at most `most`.
+    pub(in crate::use_case) fn unread(&self, most: usize, now: Timestamp) -> Vec<Bucket> {
+        let last = |it: &&Bucket| self.learnt_in.get(*it).copied();
+        let mut unread: Vec<_> = self.met.iter().filter(|it| last(it) < Some(now.hour())).collect();
+        unread.sort_by_key(last);
+        unread.into_iter().take(most).cloned().collect()
     }
 
     /// Learns of one bucket from its two series: everything, and the part of it that matters.
@@ -64,6 +64,7 @@ impl Usual {
         settings: &GuardSettings,
         now: Timestamp,
     ) {
+        self.learnt_in.insert(bucket.clone(), now.hour());
         if bucket.area == Area::Guesses {
             self.wrong.insert(bucket, usual_wrong(&all, &part, now));
             return;

@@ -10,6 +10,7 @@ mod referee;
 mod stand_ins;
 mod table;
 mod tell;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

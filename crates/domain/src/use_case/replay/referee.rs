@@ -1,35 +1,30 @@
 //! The rules at work on a record: the same functions that decide about real starts, over states kept in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::code::Salt;
-use crate::country::CountryCode;
 use crate::delivery::DeliveryNumber;
-use crate::guard::{
-    ALARM, Alarm, Area, Block, Bucket, GuardSettings, Hours, Rung, buckets_of, is_outdated, send_change, send_counts,
-};
+use crate::guard::Rung;
 use crate::id::{AppId, RecipientKey};
 use crate::limit::{Charge, ChargeMode, LimitKey, LimitState, RuleName, Taken, give_back, weigh};
 use crate::money::Amount;
-use crate::phone::PhoneNumber;
 use crate::policy::Policy;
-use crate::ports::{GuardView, StoredBlock, Version};
 use crate::recipient::{Conversion, Recipient, Settles};
 use crate::rule::Subject;
 use crate::time::{DAY, Timestamp};
 use crate::use_case::Rulebook;
 use crate::use_case::costs::Costs;
-use crate::use_case::guard::{Clearance, Outlook, Usual, strongest, unfinished};
+use crate::use_case::guard::{Clearance, strongest, unfinished};
 use crate::use_case::replay::recorded::{CHALLENGE, RecordedSubject};
 use crate::use_case::replay::stand_ins::{StandIn, StandIns};
+use crate::use_case::replay::watch::Watch;
 use crate::verification::StartOutcome;
 
 /// What stands for a purpose that the replay's configuration does not know.
 const UNKNOWN_PURPOSE: &str = "unknown_purpose";
 /// How long an answer to a challenge counts, and so how long a start may take that was challenged.
 const ANSWER_LIFE: Duration = Duration::from_secs(10 * 60);
-const HOUR: u64 = 60 * 60 * 1000;
 
 /// What became of a start when it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,30 +57,13 @@ pub(super) struct Judged {
     waits: Option<u64>,
 }
 
-/// A send that counts for scores.
-#[derive(Clone, Debug)]
-struct Scored {
-    at: Timestamp,
-    buckets: Vec<Bucket>,
-    country: Option<CountryCode>,
-    conversion: Conversion,
-}
-
 /// The rules, and what they have seen.
 pub(super) struct Referee<'a> {
     rulebook: &'a Rulebook,
     stand_ins: StandIns,
     limits: BTreeMap<LimitKey, LimitState>,
     recipients: BTreeMap<RecipientKey, Recipient>,
-    usual: Usual,
-    hours: BTreeMap<Bucket, [BTreeMap<Timestamp, u64>; 2]>,
-    learnt_at: Timestamp,
-    scores: BTreeMap<Bucket, i64>,
-    blocks: BTreeMap<Bucket, Block>,
-    /// Sends whose fate is open, by number; and the numbers by when they are old enough.
-    scored: BTreeMap<u64, Scored>,
-    maturing: BTreeSet<(Timestamp, u64)>,
-    count: u64,
+    guard: Watch<'a>,
     /// What the replay sent to those who were challenged then, until they come with an answer.
     unanswered: BTreeMap<RecipientKey, Judged>,
 }
@@ -97,35 +75,14 @@ impl<'a> Referee<'a> {
             stand_ins: StandIns::default(),
             limits: BTreeMap::new(),
             recipients: BTreeMap::new(),
-            usual: Usual::of(&rulebook.apps),
-            hours: BTreeMap::new(),
-            learnt_at: Timestamp::EPOCH,
-            scores: BTreeMap::new(),
-            blocks: BTreeMap::new(),
-            scored: BTreeMap::new(),
-            maturing: BTreeSet::new(),
-            count: 0,
+            guard: Watch::new(rulebook),
             unanswered: BTreeMap::new(),
         }
     }
 
     /// Lets time pass: sends grow old, and once an hour what is usual is learnt anew.
     pub(super) fn pass(&mut self, now: Timestamp) {
-        let Some(settings) = &self.rulebook.guard else { return };
-        while let Some(&(at, number)) = self.maturing.first()
-            && at <= now
-        {
-            self.maturing.pop_first();
-            self.miss(number, at);
-        }
-        if now.since(self.learnt_at) >= Duration::from_millis(HOUR) {
-            self.learnt_at = now;
-            for (bucket, [all, part]) in &self.hours {
-                let hours =
-                    |of: &BTreeMap<Timestamp, u64>| of.iter().map(|(at, count)| (*at, *count)).collect::<Hours>();
-                self.usual.learn(bucket.clone(), hours(all), hours(part), settings, now);
-            }
-        }
+        self.guard.pass(now);
     }
 
     /// Decides about a start. One that was refused then has no outcome, and so counts for no score.
@@ -156,15 +113,13 @@ impl<'a> Referee<'a> {
                 return refused(judged, CHALLENGE);
             }
             let first = self.unanswered.remove(&recorded.recipient).unwrap_or_default();
-            let second = Judged {
+            let waits = counts.then(|| self.guard.await_fate(&phone, recorded, now));
+            return Judged {
                 is_second: true,
                 shadowed: Vec::new(),
+                waits: waits.flatten(),
                 ..first
             };
-            if counts {
-                return self.await_fate(second, &phone, recorded, now);
-            }
-            return second;
         }
         if !policy.countries.allows(recorded.country) {
             return refused(judged, RuleName::Countries.as_str());
@@ -183,7 +138,7 @@ impl<'a> Referee<'a> {
             purpose: &recorded.purpose,
             caller: &recorded.caller,
         };
-        let judged = self.weigh(judged, &subject, policy, (is_returning, outcome, then), now);
+        let mut judged = self.weigh(judged, &subject, policy, (is_returning, outcome, then), now);
         if judged.refused_by.is_some() {
             return judged;
         }
@@ -194,7 +149,7 @@ impl<'a> Referee<'a> {
             self.unanswered.insert(recorded.recipient, judged.clone());
         }
         if counts {
-            return self.await_fate(judged, &phone, recorded, now);
+            judged.waits = self.guard.await_fate(&phone, recorded, now);
         }
         judged
     }
@@ -211,7 +166,7 @@ impl<'a> Referee<'a> {
         let rulebook = self.rulebook;
         let mut clearance = Clearance::default();
         if let Some(settings) = &rulebook.guard {
-            let outlook = self.outlook(subject, is_returning);
+            let outlook = self.guard.outlook(subject, is_returning);
             if let Some(obstacle) = strongest(&outlook, settings, now) {
                 match (obstacle.rung, settings.mode) {
                     (Rung::Challenge, ChargeMode::Refuse) if then == Then::Challenged => {
@@ -226,7 +181,7 @@ impl<'a> Referee<'a> {
             }
             if !is_returning {
                 // There is nothing to be read first: what is usual follows from the record itself.
-                let (most, _) = self.usual.unfinished_max(settings, subject.country);
+                let most = self.guard.unfinished_max(settings, subject.country);
                 let charges = unfinished(&rulebook.identity, settings, subject, (most, true));
                 clearance.charges.extend(charges);
             }
@@ -253,40 +208,6 @@ impl<'a> Referee<'a> {
         }
     }
 
-    fn outlook(&mut self, subject: &Subject<'_>, is_returning: bool) -> Outlook {
-        let buckets = buckets_of(subject.app, subject.phone, subject.country);
-        self.usual.meet(&buckets);
-        let stored = |bucket: &Bucket| {
-            let block = self.blocks.get(bucket)?.clone();
-            Some(StoredBlock {
-                version: Version(0),
-                block,
-            })
-        };
-        let view = GuardView {
-            blocks: buckets.iter().map(stored).collect(),
-            is_returning,
-        };
-        Outlook { buckets, view }
-    }
-
-    fn await_fate(&mut self, mut judged: Judged, phone: &PhoneNumber, of: &RecordedSubject, now: Timestamp) -> Judged {
-        let maturity = self.rulebook.guard.as_ref().map(|it| it.maturity).unwrap_or_default();
-        let mut buckets = buckets_of(&of.app, phone, of.country);
-        buckets.retain(|it| it.area != Area::Guesses);
-        self.count += 1;
-        let send = Scored {
-            at: now,
-            buckets,
-            country: of.country,
-            conversion: Conversion::Awaited,
-        };
-        self.scored.insert(self.count, send);
-        self.maturing.insert((now.plus(maturity), self.count));
-        judged.waits = Some(self.count);
-        judged
-    }
-
     /// A compared guess.
     pub(super) fn guess(&mut self, app: &AppId, recipient: RecipientKey, is_right: bool, now: Timestamp) {
         if let Some(recipient) = self.recipients.get_mut(&recipient)
@@ -294,19 +215,7 @@ impl<'a> Referee<'a> {
         {
             recipient.wrong_guesses.push(now);
         }
-        let Some(settings) = &self.rulebook.guard else { return };
-        for app in [Some(app.clone()), None] {
-            let bucket = Bucket {
-                app,
-                area: Area::Guesses,
-            };
-            let [all, wrong] = self.hours.entry(bucket.clone()).or_default();
-            *all.entry(hour_of(now)).or_default() += 1;
-            *wrong.entry(hour_of(now)).or_default() += u64::from(!is_right);
-            let points = self.usual.guess_points(&bucket);
-            let points = if is_right { points.good } else { points.bad };
-            self.add(bucket, points, settings, now);
-        }
+        self.guard.guess(app, is_right, now);
     }
 
     /// A message that failed: what it holds goes back, but for what is settled once the provider had it. It reached
@@ -317,22 +226,21 @@ impl<'a> Referee<'a> {
             self.give_back(&charge, judged.at, now);
         }
         if let Some(number) = judged.waits.take() {
-            self.convert(number, Conversion::NotCounted, now);
-            self.scored.remove(&number);
+            self.guard.settle(number, Conversion::NotCounted, now);
         }
     }
 
     /// A verification that ended without an approval: nobody can give its code back any more.
     pub(super) fn ended(&mut self, sends: &[Judged], now: Timestamp) {
         for number in sends.iter().filter_map(|it| it.waits) {
-            self.miss(number, now);
+            self.guard.miss(number, now);
         }
     }
 
     /// Forgets sends of which nothing more is heard.
     pub(super) fn forget(&mut self, sends: &[Judged]) {
         for number in sends.iter().filter_map(|it| it.waits) {
-            self.scored.remove(&number);
+            self.guard.forget(number);
         }
     }
 
@@ -350,8 +258,7 @@ impl<'a> Referee<'a> {
                 }
             }
             if let Some(number) = judged.waits.take() {
-                self.convert(number, Conversion::Finished, now);
-                self.scored.remove(&number);
+                self.guard.settle(number, Conversion::Finished, now);
             }
         }
     }
@@ -362,54 +269,6 @@ impl<'a> Referee<'a> {
             Some(state) => self.limits.insert(charge.key, state),
             None => self.limits.remove(&charge.key),
         };
-    }
-
-    /// Counts a send as missed that nobody knows anything of.
-    fn miss(&mut self, number: u64, now: Timestamp) {
-        if self
-            .scored
-            .get(&number)
-            .is_some_and(|it| it.conversion == Conversion::Awaited)
-        {
-            self.convert(number, Conversion::Missed, now);
-        }
-    }
-
-    /// Counts a send otherwise than before, in the hour in which it was decided and in the scores of its buckets.
-    fn convert(&mut self, number: u64, to: Conversion, now: Timestamp) {
-        let Some(settings) = &self.rulebook.guard else { return };
-        let Some(send) = self.scored.get_mut(&number) else {
-            return;
-        };
-        let from = std::mem::replace(&mut send.conversion, to);
-        let send = send.clone();
-        let [known, finished] = send_counts(from, to);
-        for bucket in send.buckets {
-            if matches!(bucket.area, Area::Country(_)) {
-                let [all, part] = self.hours.entry(bucket.clone()).or_default();
-                *all.entry(hour_of(send.at)).or_default() += known;
-                *part.entry(hour_of(send.at)).or_default() += finished;
-            }
-            let raised_at = self.blocks.get(&bucket).map(|it| it.raised_at);
-            if raised_at.is_none_or(|raised_at| !is_outdated(send.at, raised_at)) {
-                let points = self.usual.send_points(&bucket, send.country);
-                self.add(bucket, send_change(points, from, to), settings, now);
-            }
-        }
-    }
-
-    /// Adds to a score, and raises the alarm when it is time. Either way the score begins anew.
-    fn add(&mut self, bucket: Bucket, points: i64, settings: &GuardSettings, now: Timestamp) {
-        let score = self.scores.entry(bucket.clone()).or_default();
-        *score = score.saturating_add(points).max(0);
-        if *score < ALARM {
-            return;
-        }
-        let score = std::mem::take(score);
-        let (before, alarm) = (self.blocks.get(&bucket), Alarm::of(&bucket.area));
-        if let Some(block) = Block::raised(before, &bucket, alarm, score, settings, now) {
-            self.blocks.insert(bucket, block);
-        }
     }
 }
 
@@ -429,8 +288,4 @@ fn forget_old(recipient: &mut Recipient, now: Timestamp) {
     let begin = now.minus(DAY);
     recipient.sends.retain(|at| *at > begin);
     recipient.wrong_guesses.retain(|at| *at > begin);
-}
-
-fn hour_of(at: Timestamp) -> Timestamp {
-    Timestamp::from_unix_millis(at.unix_millis() / HOUR * HOUR)
 }

@@ -127,7 +127,6 @@ async fn a_guard_that_is_off_asks_and_charges_nothing() {
     tell(&guard, &phone(1), Conversion::Awaited, Conversion::Missed);
     guard.hear_guess(&app(), false, world.now());
     guard.flush().await.unwrap();
-    guard.learn().await.unwrap();
     assert_eq!(world.calls.load(Ordering::SeqCst), 0);
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::code::{Alphabet, CodeRecipe};
 use crate::guard::UNFINISHED_LIFE;
 use crate::ports::{BatchId, Tally};
-use crate::time::DAY;
+use crate::time::{DAY, HOUR};
 use crate::verification::{Verification, VerificationState};
 
 #[tokio::test]
@@ -149,10 +149,9 @@ async fn a_country_is_counted_at_once_and_refused_once_its_usual_was_read() {
         area: Area::Country(country().unwrap()),
     }
     .series(&guard.rulebook.identity, SENDS);
-    let hour = Timestamp::from_unix_millis(world.now().unix_millis() / 3_600_000 * 3_600_000);
     let tally = Tally {
         series: sends,
-        at: hour.minus(DAY * 7),
+        at: world.now().hour().minus(DAY * 7),
         count: 600,
     };
     world.add(BatchId([9; 16]), &[tally], world.now()).await.unwrap();
@@ -161,6 +160,53 @@ async fn a_country_is_counted_at_once_and_refused_once_its_usual_was_read() {
         mode(plain_start(&guard).await.unwrap()),
         Some((ChargeMode::Refuse, 500))
     );
+}
+
+#[tokio::test]
+async fn what_is_usual_is_read_anew_when_the_hour_has_turned_and_not_before() {
+    let world = world();
+    let guard = instance(&world, on());
+    plain_start(&guard).await.unwrap();
+    let flushed_calls = async || {
+        let before = world.calls.load(Ordering::SeqCst);
+        guard.flush().await.unwrap();
+        world.calls.load(Ordering::SeqCst) - before
+    };
+    assert_eq!(flushed_calls().await, 1);
+    let next_hour = world.now().hour().plus(HOUR);
+    world.pass(next_hour.minus(Duration::from_millis(1)).since(world.now()));
+    assert_eq!(flushed_calls().await, 0);
+    world.pass(Duration::from_millis(1));
+    assert_eq!(flushed_calls().await, 1);
+    assert_eq!(flushed_calls().await, 0);
+}
+
+#[tokio::test]
+async fn one_flush_reads_the_usual_of_few_and_first_of_those_of_which_nothing_is_known() {
+    let world = world();
+    let guard = instance(&world, on());
+    let countries = |from: char| ('A'..='Z').map(move |to| CountryCode::parse(&format!("{from}{to}")).unwrap());
+    let meet = |country| {
+        let area = Area::Country(country);
+        guard.usual().meet(&[Bucket { app: None, area }]);
+    };
+    countries('A').chain(countries('B')).for_each(meet);
+    let is_read = |country| guard.usual().unfinished_max(&GuardSettings::default(), Some(country)).1;
+    let read = |from| countries(from).filter(|it| is_read(*it)).count();
+    guard.flush().await.unwrap();
+    assert!(
+        (20..=32).contains(&(read('A') + read('B'))),
+        "{} {}",
+        read('A'),
+        read('B')
+    );
+    guard.flush().await.unwrap();
+    assert_eq!(read('A') + read('B'), 52);
+
+    world.pass(HOUR);
+    countries('C').for_each(meet);
+    guard.flush().await.unwrap();
+    assert_eq!(read('C'), 26);
 }
 
 #[tokio::test]
