@@ -2,6 +2,7 @@
 
 use countersign_domain::country::CountryCode;
 use countersign_domain::id::{AppId, CallerId, Purpose, RecipientKey};
+use countersign_domain::recipient::Comparison;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{Mark, RecordedEvent, RecordedSubject, RecordedVerdict};
 use countersign_domain::verification::StartOutcome;
@@ -20,6 +21,9 @@ pub(crate) enum Line {
         app: String,
         recipient: String,
         right: bool,
+        /// Whether its verification had a wrong one before; older records do not say it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     /// A message failed for good.
     Failed {
@@ -87,12 +91,13 @@ impl Line {
                 at,
                 app,
                 recipient,
-                is_right,
+                comparison,
             } => Self::Guess {
                 at: at.unix_millis(),
                 app: app.to_string(),
                 recipient: key(*recipient),
-                right: *is_right,
+                right: *comparison == Comparison::Right,
+                again: *comparison == Comparison::WrongAgain,
             },
             RecordedEvent::Failed {
                 at,
@@ -130,11 +135,16 @@ impl Line {
                 app,
                 recipient,
                 right,
+                again,
             } => RecordedEvent::Guess {
                 at: Timestamp::from_unix_millis(at),
                 app: AppId::parse(&app).map_err(|_| "app")?,
                 recipient: recipient_of(&recipient)?,
-                is_right: right,
+                comparison: match (right, again) {
+                    (true, _) => Comparison::Right,
+                    (false, false) => Comparison::FirstWrong,
+                    (false, true) => Comparison::WrongAgain,
+                },
             },
             Self::Failed {
                 at,

@@ -9,6 +9,7 @@ use crate::id::{AppId, CallerId, Identified, Purpose, RecipientKey};
 use crate::limit::{KeyParts, RuleName};
 use crate::money::Amount;
 use crate::ports::ChallengeRefusal;
+use crate::recipient::Comparison;
 use crate::reference::ReferenceError;
 use crate::sender::{AccountId, Quality, SenderId};
 use crate::template::{Drift, Language, TemplateName};
@@ -51,6 +52,8 @@ pub enum Event {
         subject: Identified,
         /// What was answered.
         outcome: CheckOutcome,
+        /// What the guess was to the verification, if one was compared just now.
+        comparison: Option<Comparison>,
     },
     /// A verification ended.
     Ended {

@@ -212,6 +212,7 @@ fn asked(event: &Event) {
             caller,
             subject,
             outcome,
+            ..
         } => {
             let Identified {
                 app,
@@ -235,6 +236,7 @@ fn asked(event: &Event) {
             caller,
             subject,
             outcome,
+            ..
         } => {
             let Identified {
                 app,

@@ -3,7 +3,7 @@
 //! Each observation adds how much better "this is abuse" explains it than "this is as usual". Good news takes away, and a
 //! score of zero is as good as it gets: nobody saves up for later.
 
-use crate::recipient::Conversion;
+use crate::recipient::{Comparison, Conversion};
 
 /// The score at which a bucket raises an alarm: 14 (security reference 3.3).
 pub const ALARM: i64 = 14_000;
@@ -66,6 +66,27 @@ pub fn send_counts(from: Conversion, to: Conversion) -> [u64; 2] {
     let is_known = |it| matches!(it, Conversion::Missed | Conversion::Finished);
     let is_finished = from != Conversion::Finished && to == Conversion::Finished;
     [!is_known(from) && is_known(to), is_finished].map(u64::from)
+}
+
+/// What a guess adds to a score.
+///
+/// A verification is wrong once, whatever is tried at it after that: spraying is few guesses at very many phones, and
+/// five at one phone, which its own budgets bound, are worth no more than one.
+pub const fn guess_change(points: Points, comparison: Comparison) -> i64 {
+    match comparison {
+        Comparison::Right => points.good,
+        Comparison::FirstWrong => points.bad,
+        Comparison::WrongAgain => 0,
+    }
+}
+
+/// What a guess adds to the hourly counts: to those that count, and to those of them that were wrong.
+pub const fn guess_counts(comparison: Comparison) -> [u64; 2] {
+    match comparison {
+        Comparison::Right => [1, 0],
+        Comparison::FirstWrong => [1, 1],
+        Comparison::WrongAgain => [0, 0],
+    }
 }
 
 const fn worth(points: Points, conversion: Conversion) -> i64 {

@@ -23,6 +23,17 @@ pub struct CheckOrder<'a> {
     pub request: Option<RequestDigest>,
 }
 
+/// What a comparison was to its verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Right: it approved the verification.
+    Right,
+    /// The first wrong one.
+    FirstWrong,
+    /// Wrong again.
+    WrongAgain,
+}
+
 /// What a check decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckDecision {
@@ -30,6 +41,8 @@ pub enum CheckDecision {
     Compared {
         /// What the comparison said.
         outcome: CheckOutcome,
+        /// What it was to the verification.
+        comparison: Comparison,
         /// How many sends the approval answered, whose charge goes back.
         answered_sends: u32,
     },
@@ -79,15 +92,20 @@ impl Recipient {
             });
             return CheckDecision::KeyWithdrawn;
         };
+        let wrong = if verification.wrong_guesses == 0 {
+            Comparison::FirstWrong
+        } else {
+            Comparison::WrongAgain
+        };
         let same_context = verification.recipe.context == order.context;
-        let (outcome, answered_sends) = match (right, same_context) {
-            (true, true) => (CheckOutcome::Approved, self.approve(policy, now)),
+        let (outcome, comparison, answered_sends) = match (right, same_context) {
+            (true, true) => (CheckOutcome::Approved, Comparison::Right, self.approve(policy, now)),
             (_, false) => {
                 self.miss(policy, now);
-                (CheckOutcome::ContextMismatch, 0)
+                (CheckOutcome::ContextMismatch, wrong, 0)
             }
-            (false, true) if self.miss(policy, now) => (CheckOutcome::Exhausted, 0),
-            (false, true) => (CheckOutcome::Incorrect, 0),
+            (false, true) if self.miss(policy, now) => (CheckOutcome::Exhausted, wrong, 0),
+            (false, true) => (CheckOutcome::Incorrect, wrong, 0),
         };
         if let Some(digest) = order.request {
             let answer = RememberedAnswer::Check(outcome);
@@ -100,6 +118,7 @@ impl Recipient {
         }
         CheckDecision::Compared {
             outcome,
+            comparison,
             answered_sends,
         }
     }

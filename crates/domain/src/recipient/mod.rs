@@ -19,7 +19,7 @@ mod view;
 
 pub use budget::Restraint;
 pub use charges::SendCost;
-pub use check::{CheckDecision, CheckOrder};
+pub use check::{CheckDecision, CheckOrder, Comparison};
 pub use effects::{ChargeTag, Charged, Conversion, Converted, Effects, Freed, MessagePrice, Repriced, Settles};
 pub use failure::Detour;
 pub use identity::BoundIdentity;

@@ -13,7 +13,7 @@ use crate::id::{Identified, RecipientKey, Serial};
 use crate::limit::Charge;
 use crate::phone::PhoneNumber;
 use crate::ports::{GiveBack, NumberingPlan};
-use crate::recipient::{CheckDecision, CheckOrder, Recipient, VerificationView};
+use crate::recipient::{CheckDecision, CheckOrder, Comparison, Recipient, VerificationView};
 use crate::request::{RequestDigest, RequestId};
 use crate::rule::{Action, Subject};
 use crate::time::Timestamp;
@@ -65,8 +65,8 @@ struct Answer {
     outcome: CheckOutcome,
     view: VerificationView,
     answered: Option<Charge>,
-    /// Whether a guess was compared, just now.
-    is_compared: bool,
+    /// What the guess was to the verification, if one was compared just now.
+    comparison: Option<Comparison>,
 }
 
 impl Check {
@@ -103,7 +103,12 @@ impl Check {
             })
             .await?;
         self.follow_up(&decided).await;
-        let Answer { outcome, view, .. } = decided.answer;
+        let Answer {
+            outcome,
+            view,
+            comparison,
+            ..
+        } = decided.answer;
         let subject = Identified {
             app: view.app.clone(),
             purpose: view.purpose.clone(),
@@ -113,6 +118,7 @@ impl Check {
             caller: caller.id.clone(),
             subject,
             outcome,
+            comparison,
         });
         Ok(CheckAnswer { outcome, view })
     }
@@ -129,11 +135,15 @@ impl Check {
         // The phone leaves the record with the approval, and what is charged and goes back does so under its name.
         let phone = recipient.phone.as_ref().map(|it| self.numbering.canonical(it));
         let decision = recipient.check(order, &moment.policy, &rulebook.keys, moment.now);
-        let is_compared = matches!(decision, CheckDecision::Compared { .. });
+        let comparison = match decision {
+            CheckDecision::Compared { comparison, .. } => Some(comparison),
+            _ => None,
+        };
         let (outcome, serial, answered_sends, write) = match decision {
             CheckDecision::Compared {
                 outcome,
                 answered_sends,
+                ..
             } => (outcome, order.serial, answered_sends, true),
             // An approval is said again only after another confirmed write: the first one may have been lost with
             // the answer that told of it.
@@ -157,14 +167,14 @@ impl Check {
                 ..rulebook.unanswered_charge(phone, &moment.policy)
             });
         let charges = match &phone {
-            Some(phone) if is_compared => self.charges(&recipient, phone, asking),
+            Some(phone) if comparison.is_some() => self.charges(&recipient, phone, asking),
             _ => Vec::new(),
         };
         let answer = Answer {
             outcome,
             view,
             answered,
-            is_compared,
+            comparison,
         };
         Ok(if write {
             Decision::Replace {
@@ -194,17 +204,15 @@ impl Check {
     /// What follows from a guess that was compared: a right one gives back what it cost, and what it answered.
     async fn follow_up(&self, decided: &Decided<Answer>) {
         let Answer {
-            outcome,
             view,
             answered,
-            is_compared,
+            comparison,
+            ..
         } = &decided.answer;
-        if !is_compared {
-            return;
-        }
-        let is_right = *outcome == CheckOutcome::Approved;
+        let Some(comparison) = *comparison else { return };
+        let is_right = comparison == Comparison::Right;
         let now = self.records.clock.now();
-        self.guard.hear_guess(&view.app, is_right, now);
+        self.guard.hear_guess(&view.app, comparison, now);
         let charged = decided.charges.iter().zip(&decided.standings);
         let mut taken = Vec::new();
         for (charge, standing) in charged {

@@ -91,6 +91,7 @@ fn starts_and_checks_are_counted_by_outcome_and_refusals_by_rule() {
         caller: fixture::caller().id,
         subject: subject(),
         outcome: CheckOutcome::Held { until: fixture::now() },
+        comparison: None,
     };
     assert_counts(
         &checked,

@@ -7,6 +7,7 @@ use countersign_domain::delivery::{DeliveryState, FailureReason, Fault};
 use countersign_domain::event::Event;
 use countersign_domain::limit::{KeyParts, RuleName};
 use countersign_domain::ports::Observer;
+use countersign_domain::recipient::Comparison;
 use countersign_domain::sender::Quality;
 use countersign_domain::template::Drift;
 use countersign_domain::verification::{CheckOutcome, EndReason, StartOutcome, VerificationState};
@@ -63,6 +64,7 @@ fn appearing() -> Vec<Event> {
             caller: fixture::caller().id,
             subject: subject(),
             outcome: CheckOutcome::Approved,
+            comparison: Some(Comparison::Right),
         },
         Event::Ended {
             subject: subject(),

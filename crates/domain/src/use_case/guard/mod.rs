@@ -14,8 +14,8 @@ use std::time::Duration;
 use crate::country::CountryCode;
 use crate::event::Event;
 use crate::guard::{
-    Area, Block, Bucket, GuardSettings, NumberBlock, PersonKey, Rung, SPRAYED_CODE_LENGTH_MIN, buckets_of, send_change,
-    send_counts,
+    Area, Block, Bucket, GuardSettings, NumberBlock, PersonKey, Rung, SPRAYED_CODE_LENGTH_MIN, buckets_of,
+    guess_change, guess_counts, send_change, send_counts,
 };
 use crate::id::AppId;
 use crate::key::Identity;
@@ -25,7 +25,7 @@ use crate::ports::{
     ChallengePass, ChallengeSubject, ChallengeVerifier, Clock, GuardStore, GuardView, NumberingPlan, Observer, Random,
     TallyStore,
 };
-use crate::recipient::{Conversion, Recipient};
+use crate::recipient::{Comparison, Conversion, Recipient};
 use crate::rule::Subject;
 use crate::time::Timestamp;
 use crate::use_case::{Error, Ports, Rulebook};
@@ -185,7 +185,8 @@ impl Guard {
     }
 
     /// Hears of a compared guess. Never blocks.
-    pub(super) fn hear_guess(&self, app: &AppId, is_right: bool, now: Timestamp) {
+    pub(super) fn hear_guess(&self, app: &AppId, comparison: Comparison, now: Timestamp) {
+        let [all, wrong] = guess_counts(comparison);
         if self.rulebook.guard.is_none() {
             return;
         }
@@ -196,9 +197,9 @@ impl Guard {
             };
             let points = self.usual().guess_points(&bucket);
             let mut heard = self.heard();
-            heard.tally(&bucket, GUESSES, now, 1);
-            heard.tally(&bucket, WRONG, now, u64::from(!is_right));
-            heard.score(bucket, if is_right { points.good } else { points.bad });
+            heard.tally(&bucket, GUESSES, now, all);
+            heard.tally(&bucket, WRONG, now, wrong);
+            heard.score(bucket, guess_change(points, comparison));
         }
     }
 

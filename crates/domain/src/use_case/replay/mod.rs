@@ -75,9 +75,9 @@ impl<'a> Replay<'a> {
             RecordedEvent::Guess {
                 app,
                 recipient,
-                is_right,
+                comparison,
                 ..
-            } => self.referee.guess(app, *recipient, *is_right, now),
+            } => self.referee.guess(app, *recipient, *comparison, now),
             RecordedEvent::Failed {
                 recipient,
                 serial,

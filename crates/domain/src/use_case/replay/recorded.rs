@@ -11,9 +11,10 @@ use crate::guard::NumberBlock;
 use crate::id::{AppId, CallerId, Purpose, RecipientKey, Serial};
 use crate::key::{Identity, truncated};
 use crate::phone::PhoneNumber;
+use crate::recipient::Comparison;
 use crate::rule::{Subject, network_of};
 use crate::time::Timestamp;
-use crate::verification::{CheckOutcome, StartOutcome, VerificationState};
+use crate::verification::{StartOutcome, VerificationState};
 
 /// What a start is refused with that was asked for a challenge: nobody knows who would have met it.
 pub(super) const CHALLENGE: &str = "guard_challenge";
@@ -137,8 +138,8 @@ pub enum RecordedEvent {
         app: AppId,
         /// The recipient.
         recipient: RecipientKey,
-        /// Whether it was right.
-        is_right: bool,
+        /// What it was to its verification.
+        comparison: Comparison,
     },
     /// A message failed for good.
     Failed {
@@ -171,25 +172,16 @@ impl RecordedEvent {
     pub fn of(event: &Event, now: Timestamp) -> Option<Self> {
         match event {
             Event::Decided(recorded) => Some((**recorded).clone()),
-            Event::Checked { subject, outcome, .. } => {
-                let is_right = match outcome {
-                    CheckOutcome::Approved => true,
-                    CheckOutcome::Incorrect | CheckOutcome::ContextMismatch => false,
-                    // The last wrong one is among them, and so are those after it, which nobody compared.
-                    CheckOutcome::Exhausted
-                    | CheckOutcome::AlreadyApproved { .. }
-                    | CheckOutcome::Expired
-                    | CheckOutcome::Canceled
-                    | CheckOutcome::Held { .. }
-                    | CheckOutcome::Failed => return None,
-                };
-                Some(Self::Guess {
-                    at: now,
-                    app: subject.app.clone(),
-                    recipient: subject.verification.recipient(),
-                    is_right,
-                })
-            }
+            Event::Checked {
+                subject,
+                comparison: Some(comparison),
+                ..
+            } => Some(Self::Guess {
+                at: now,
+                app: subject.app.clone(),
+                recipient: subject.verification.recipient(),
+                comparison: *comparison,
+            }),
             Event::DeliveryMoved {
                 subject,
                 delivery,

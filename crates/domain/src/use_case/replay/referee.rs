@@ -10,7 +10,7 @@ use crate::id::{AppId, RecipientKey};
 use crate::limit::{Charge, ChargeMode, LimitKey, LimitState, RuleName, Taken, give_back, weigh};
 use crate::money::Amount;
 use crate::policy::Policy;
-use crate::recipient::{Conversion, Recipient, Settles};
+use crate::recipient::{Comparison, Conversion, Recipient, Settles};
 use crate::rule::Subject;
 use crate::time::{DAY, Timestamp};
 use crate::use_case::Rulebook;
@@ -209,13 +209,13 @@ impl<'a> Referee<'a> {
     }
 
     /// A compared guess.
-    pub(super) fn guess(&mut self, app: &AppId, recipient: RecipientKey, is_right: bool, now: Timestamp) {
+    pub(super) fn guess(&mut self, app: &AppId, recipient: RecipientKey, comparison: Comparison, now: Timestamp) {
         if let Some(recipient) = self.recipients.get_mut(&recipient)
-            && !is_right
+            && comparison != Comparison::Right
         {
             recipient.wrong_guesses.push(now);
         }
-        self.guard.guess(app, is_right, now);
+        self.guard.guess(app, comparison, now);
     }
 
     /// A message that failed: what it holds goes back, but for what is settled once the provider had it. It reached

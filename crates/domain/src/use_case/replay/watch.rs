@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::country::CountryCode;
 use crate::guard::{
-    ALARM, Alarm, Area, Block, Bucket, GuardSettings, buckets_of, is_outdated, send_change, send_counts,
+    ALARM, Alarm, Area, Block, Bucket, GuardSettings, buckets_of, guess_change, guess_counts, is_outdated, send_change,
+    send_counts,
 };
 use crate::id::AppId;
 use crate::phone::PhoneNumber;
 use crate::ports::{GuardView, StoredBlock, Version};
-use crate::recipient::Conversion;
+use crate::recipient::{Comparison, Conversion};
 use crate::rule::Subject;
 use crate::time::Timestamp;
 use crate::use_case::Rulebook;
@@ -109,17 +110,16 @@ impl<'a> Watch<'a> {
     }
 
     /// A compared guess.
-    pub(super) fn guess(&mut self, app: &AppId, is_right: bool, now: Timestamp) {
+    pub(super) fn guess(&mut self, app: &AppId, comparison: Comparison, now: Timestamp) {
         let Some(settings) = self.settings else { return };
         for app in [Some(app.clone()), None] {
             let bucket = Bucket {
                 app,
                 area: Area::Guesses,
             };
-            self.tally(&bucket, now, [1, u64::from(!is_right)]);
+            self.tally(&bucket, now, guess_counts(comparison));
             let points = self.usual.guess_points(&bucket);
-            let points = if is_right { points.good } else { points.bad };
-            self.add(bucket, points, settings, now);
+            self.add(bucket, guess_change(points, comparison), settings, now);
         }
     }
 

@@ -125,7 +125,7 @@ async fn a_guard_that_is_off_asks_and_charges_nothing() {
     let clearance = plain_start(&guard).await.unwrap();
     assert!(clearance.charges.is_empty() && !clearance.counts);
     tell(&guard, &phone(1), Conversion::Awaited, Conversion::Missed);
-    guard.hear_guess(&app(), false, world.now());
+    guard.hear_guess(&app(), Comparison::FirstWrong, world.now());
     guard.flush().await.unwrap();
     assert_eq!(world.calls.load(Ordering::SeqCst), 0);
 }
@@ -220,7 +220,7 @@ async fn spraying_challenges_everybody_and_lengthens_codes_and_never_stops() {
         .unwrap();
     for _ in 0..5 {
         for _ in 0..40 {
-            guard.hear_guess(&app(), false, world.now());
+            guard.hear_guess(&app(), Comparison::FirstWrong, world.now());
         }
         guard.flush().await.unwrap();
         world.pass(Duration::from_secs(600));
@@ -245,6 +245,24 @@ async fn spraying_challenges_everybody_and_lengthens_codes_and_never_stops() {
     };
     let clearance = start(&guard, &phone(1), &client).await.unwrap();
     assert_eq!(clearance.code_length_min, SPRAYED_CODE_LENGTH_MIN);
+}
+
+#[tokio::test]
+async fn whatever_is_tried_again_at_one_verification_is_no_spraying() {
+    let world = world();
+    let guard = instance(&world, on());
+    for _ in 0..100 {
+        guard.hear_guess(&app(), Comparison::WrongAgain, world.now());
+    }
+    guard.flush().await.unwrap();
+    assert_eq!(alarms(&world.events()), []);
+    for wrong in 1..=36 {
+        assert_eq!(alarms(&world.events()), [], "at {wrong}");
+        guard.hear_guess(&app(), Comparison::FirstWrong, world.now());
+        guard.hear_guess(&app(), Comparison::WrongAgain, world.now());
+        guard.flush().await.unwrap();
+    }
+    assert_eq!(alarms(&world.events()).len(), 2);
 }
 
 #[tokio::test]
