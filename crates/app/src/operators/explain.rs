@@ -23,8 +23,10 @@ const BLANK: &str = " ";
 /// Says what a start would come to. Ends with 0 when it would be carried out, 3 when it would be refused.
 pub(crate) async fn explain(args: ExplainArgs, environment: &Environment) -> ExitCode {
     let json = args.client.json;
+    let start = start_request(args.app, args.phone, args.purpose, args.order);
+    let is_placed = start.client.as_ref().is_some_and(|it| !it.ip_address.is_empty());
     let request = ExplainStartRequest {
-        start: Some(start_request(args.app, args.phone, args.purpose, args.order)),
+        start: Some(start),
         caller: args.caller,
     };
     let answer = async {
@@ -37,16 +39,16 @@ pub(crate) async fn explain(args: ExplainArgs, environment: &Environment) -> Exi
             yes_or_no(explained.refusal.is_none())
         }
         Ok(explained) => {
-            tell(&explained);
+            tell(&explained, is_placed);
             yes_or_no(explained.refusal.is_none())
         }
         Err(failure) => failure.tell(json),
     }
 }
 
-fn tell(it: &ExplainStartResponse) {
+fn tell(it: &ExplainStartResponse, is_placed: bool) {
     say!("{}\n", textwrap::fill(&verdict(it), WIDTH));
-    facts(it).say("  ", 1);
+    facts(it, is_placed).say("  ", 1);
     if !it.quotas.is_empty() {
         say!("\nRules and budgets\n");
         quotas(&it.quotas).say("  ", 1);
@@ -73,7 +75,7 @@ fn verdict(it: &ExplainStartResponse) -> String {
 }
 
 /// What there is to know beside rules and the guard.
-fn facts(it: &ExplainStartResponse) -> Table {
+fn facts(it: &ExplainStartResponse, is_placed: bool) -> Table {
     let mut table = Table::default();
     let mut fact = |name: &str, text: String| table.row([name.to_owned(), text]);
     if let Some(refusal) = &it.refusal {
@@ -95,6 +97,9 @@ fn facts(it: &ExplainStartResponse) -> Table {
             "gave no code back lately"
         };
         fact("person", person.to_owned());
+    }
+    if !is_placed && it.quotas.iter().any(|it| it.key.contains("client_")) {
+        fact("address", "none given; all who give none share one bucket".to_owned());
     }
     let country = none_if_empty(&it.country).unwrap_or("none");
     fact("country", country.to_owned());

@@ -13,6 +13,7 @@ A start would open a verification and send its code.
 
   recipient  no rule of its own stands in the way
   person     gave a code back lately, and so passes the guard
+  address    none given; all who give none share one bucket
   country    BR
   price      0.0315 USD
 
@@ -40,6 +41,7 @@ lets go in 120 s.
   try again  in 2 min
   recipient  operator_hold until <time>
   person     gave no code back lately
+  address    none given; all who give none share one bucket
   country    BR
   price      0.0315 USD
 
@@ -69,6 +71,16 @@ async fn a_start_that_would_be_sent_is_said_in_one_sentence_and_then_in_numbers(
     let ended = service.run(&ARGS).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_eq!(ended.stdout, OPENED);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_a_missing_address_where_one_is_given() {
+    let service = Service::start(|it| it.explanation = opened()).await;
+    let mut args = ARGS.to_vec();
+    args.extend(["--client-ip", "203.0.113.7"]);
+    let ended = service.run(&args).await;
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.stdout.contains("address"), "{}", ended.stdout);
 }
 
 #[tokio::test]
