@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use countersign_domain::code::Guess;
-use countersign_domain::event::Event;
 use countersign_domain::key::{KeyId, KeyRing, SecretKey};
 use countersign_domain::policy::PolicySettings;
-use countersign_domain::recipient::{Allowance, Comparison};
+use countersign_domain::recipient::Allowance;
 use countersign_domain::use_case::{CheckRequest, Error, Field, StartRequest, VerificationName};
 use countersign_domain::verification::{CanceledBy, CheckOutcome, StartOutcome, VerificationState};
 use countersign_testkit::fixture;
@@ -380,30 +379,4 @@ async fn a_right_code_among_junk_wins_while_guesses_are_left() {
         StartOutcome::Opened,
         "no wait after a success"
     );
-}
-
-#[tokio::test]
-async fn every_comparison_is_told_with_whether_it_was_the_first_wrong_one_and_what_compares_nothing_is_not() {
-    let walk = Walk::new();
-    let comparisons = || {
-        let events = walk.house.recorder.take();
-        let checked = |event: &Event| match event {
-            Event::Checked { comparison, .. } => Some(*comparison),
-            _ => None,
-        };
-        events.iter().filter_map(checked).collect::<Vec<_>>()
-    };
-    let id = walk.opened().await;
-    for _ in 0..7 {
-        walk.check(id, &walk.wrong()).await.unwrap();
-    }
-    let (first, again) = (Some(Comparison::FirstWrong), Some(Comparison::WrongAgain));
-    // Five are allowed; the last of them is told as used up, and so is everything after it.
-    assert_eq!(comparisons(), [first, again, again, again, again, None, None]);
-    walk.wait(60);
-    let next = walk.opened().await;
-    walk.check(next, &walk.wrong()).await.unwrap();
-    walk.approve(next).await;
-    walk.check(next, &walk.code()).await.unwrap();
-    assert_eq!(comparisons(), [first, Some(Comparison::Right), None]);
 }

@@ -8,6 +8,7 @@ use countersign_domain::delivery::{NextStep, Rejection};
 use countersign_domain::event::Event;
 use countersign_domain::guard::{GuardSettings, Rung};
 use countersign_domain::id::ShardCount;
+use countersign_domain::recipient::Comparison;
 use countersign_domain::use_case::{Error, ReportedDelivery, Rulebook, StartAnswer, StartRequest, VerificationName};
 use countersign_store_memory::feed::MemoryFeed;
 use countersign_store_memory::guard::MemoryGuard;
@@ -172,4 +173,30 @@ async fn a_failure_of_another_phone_than_the_records_changes_no_score() {
     walk.wait(600);
     walk.attack(200..206, &Client::default()).await;
     assert!(!walk.alarms().is_empty(), "the miss still counts: 26 in all");
+}
+
+#[tokio::test]
+async fn every_comparison_is_told_with_whether_it_was_the_first_wrong_one_and_what_compares_nothing_is_not() {
+    let walk = Walk::new();
+    let comparisons = || {
+        let events = walk.house.recorder.take();
+        let checked = |event: &Event| match event {
+            Event::Checked { comparison, .. } => Some(*comparison),
+            _ => None,
+        };
+        events.iter().filter_map(checked).collect::<Vec<_>>()
+    };
+    let id = walk.opened().await;
+    for _ in 0..7 {
+        walk.check(id, &walk.wrong()).await.unwrap();
+    }
+    let (first, again) = (Some(Comparison::FirstWrong), Some(Comparison::WrongAgain));
+    // Five are allowed; the last of them is told as used up, and so is everything after it.
+    assert_eq!(comparisons(), [first, again, again, again, again, None, None]);
+    walk.wait(60);
+    let next = walk.opened().await;
+    walk.check(next, &walk.wrong()).await.unwrap();
+    walk.approve(next).await;
+    walk.check(next, &walk.code()).await.unwrap();
+    assert_eq!(comparisons(), [first, Some(Comparison::Right), None]);
 }
