@@ -60,14 +60,7 @@ pub struct LimitKey([u8; 16]);
 impl LimitKey {
     /// The key of `subject` under `rule`.
     pub fn derive(identity: &Identity, rule: RuleName, subject: &[u8]) -> Self {
-        Self::of_fields(identity, rule, &[subject])
-    }
-
-    /// The key of a subject of several fields under `rule`. With one field it is that of [`LimitKey::derive`].
-    pub fn of_fields(identity: &Identity, rule: RuleName, subject: &[&[u8]]) -> Self {
-        let mut fields = Vec::with_capacity(subject.len() + 1);
-        fields.push(rule.as_str().as_bytes());
-        fields.extend_from_slice(subject);
+        let fields = [rule.as_str().as_bytes(), subject];
         Self(truncated(identity.digest("countersign limit v1", &fields)))
     }
 
