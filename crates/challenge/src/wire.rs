@@ -2,12 +2,10 @@
 //!
 //! Nothing here is believed: an answer that was read has the right shape and no more.
 
+use countersign_domain::client::CHALLENGE_ANSWER_BYTES_MAX;
 use countersign_domain::time::Timestamp;
 use data_encoding::{BASE64, HEXLOWER};
 use serde::{Deserialize, Serialize};
-
-/// Longer texts are refused before anything is read (R10). A true answer has about 400 bytes.
-const ANSWER_BYTES_MAX: usize = 1024;
 
 const ALGORITHM: &str = "SHA-256";
 
@@ -52,7 +50,8 @@ pub(crate) struct Answer {
 impl Answer {
     /// Reads base64 of JSON. Members that are not ours, such as how long it took, are ignored.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        if text.len() > ANSWER_BYTES_MAX {
+        // Before anything is read (R10), also where no edge looked at it.
+        if text.len() > CHALLENGE_ANSWER_BYTES_MAX {
             return None;
         }
         let json = BASE64.decode(text.as_bytes()).ok()?;

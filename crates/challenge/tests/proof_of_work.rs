@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use countersign_challenge::{CallersWord, ProofOfWork, ProofOfWorkSettings};
-use countersign_domain::client::Client;
+use countersign_domain::client::{CHALLENGE_ANSWER_BYTES_MAX, Client};
 use countersign_domain::id::AppId;
 use countersign_domain::key::{Identity, SecretKey};
 use countersign_domain::phone::PhoneNumber;
@@ -258,12 +258,29 @@ fn no_answer_is_missing_and_what_is_none_is_malformed() {
         format!("{good}\n"),
         good[..good.len() - 4].to_owned(),
         good.repeat(2),
-        "A".repeat(1024),
+        "A".repeat(CHALLENGE_ANSWER_BYTES_MAX),
         "A".repeat(1 << 20),
         "\u{0}\u{202e}\u{660}".to_owned(),
     ] {
         assert_eq!(case.verify_text(&text, NOW), Err(Malformed), "{} bytes", text.len());
     }
+}
+
+/// The bound is the one that callers are told.
+#[test]
+fn an_answer_of_every_length_that_callers_may_give_is_read_and_none_that_is_longer() {
+    let case = Case::new();
+    let answer = case.answer();
+    let as_long_as = |bytes: usize| {
+        let beside = with(&answer, "took", Value::from("")).to_string().len();
+        // Three bytes are four characters of base64.
+        written(&with(&answer, "took", Value::from("x".repeat(bytes / 4 * 3 - beside))))
+    };
+    let longest = as_long_as(CHALLENGE_ANSWER_BYTES_MAX);
+    assert_eq!(longest.len(), CHALLENGE_ANSWER_BYTES_MAX);
+    assert!(case.verify_text(&longest, NOW).is_ok());
+    let longer = as_long_as(CHALLENGE_ANSWER_BYTES_MAX + 4);
+    assert_eq!(case.verify_text(&longer, NOW), Err(Malformed));
 }
 
 /// A caller's word is for another adapter.

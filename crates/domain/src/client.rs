@@ -6,6 +6,10 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+/// Bytes of an answer to a challenge at most. A true one of our proof of work has about 400; the tokens of known
+/// services that tell people from programs have up to as many as this (Cloudflare Turnstile).
+pub const CHALLENGE_ANSWER_BYTES_MAX: usize = 2_048;
+
 /// What a caller says about the person's device. Everything may be missing, and what is missing is never a way around a
 /// rule: a rule that needs it then counts all such requests of the caller as one.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -14,7 +18,7 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// The caller's own id of the device.
     pub device: Option<DeviceId>,
-    /// The person's answer to a challenge of ours.
+    /// The person's answer to a challenge of ours: at most [`CHALLENGE_ANSWER_BYTES_MAX`].
     pub challenge_answer: Option<String>,
     /// Whether the caller has challenged the person by its own means.
     pub is_challenged: bool,

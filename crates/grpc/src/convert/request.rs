@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use countersign_domain::client::{Client, DeviceId};
+use countersign_domain::client::{CHALLENGE_ANSWER_BYTES_MAX, Client, DeviceId};
 use countersign_domain::code::Guess;
 use countersign_domain::id::{AppId, Purpose, VerificationId};
 use countersign_domain::phone::PhoneNumber;
@@ -16,9 +16,6 @@ use tonic_types::FieldViolation;
 
 use crate::v1;
 use crate::v1::verification_name::Name;
-
-/// Bytes of an answer to a challenge: several times what one of ours has.
-const ANSWER_BYTES_MAX: usize = 2_048;
 
 /// What is wrong with a request so far.
 #[derive(Default)]
@@ -84,10 +81,10 @@ impl Violations {
         if text.is_empty() {
             return None;
         }
-        if text.len() <= ANSWER_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if text.len() <= CHALLENGE_ANSWER_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Some(text);
         }
-        let problem = format!("must be at most {ANSWER_BYTES_MAX} printable ASCII characters without spaces");
+        let problem = format!("must be at most {CHALLENGE_ANSWER_BYTES_MAX} printable ASCII characters without spaces");
         self.add("client.challenge_answer", &problem);
         None
     }
@@ -295,7 +292,7 @@ mod tests {
         let right = v1::Client {
             ip_address: "203.0.113.7".to_owned(),
             device_id: "device-7".to_owned(),
-            challenge_answer: "x".repeat(2_048),
+            challenge_answer: "x".repeat(CHALLENGE_ANSWER_BYTES_MAX),
             challenged: true,
         };
         let client = started_from(right.clone()).unwrap();
@@ -309,7 +306,7 @@ mod tests {
         let wrong = v1::Client {
             ip_address: "nowhere".to_owned(),
             device_id: "a device".to_owned(),
-            challenge_answer: "x".repeat(2_049),
+            challenge_answer: "x".repeat(CHALLENGE_ANSWER_BYTES_MAX + 1),
             challenged: false,
         };
         let wanted = ["client.ip_address", "client.device_id", "client.challenge_answer"];
@@ -320,6 +317,20 @@ mod tests {
         };
         let violations = check_request(check, Timestamp::EPOCH).unwrap_err();
         assert_eq!(paths(&violations)[2..], wanted);
+    }
+
+    #[test]
+    fn callers_are_told_how_long_an_answer_to_a_challenge_may_be() {
+        let proto = include_str!("../../../../proto/countersign/v1/verification_service.proto");
+        let pages = [
+            include_str!("../../../../docs/challenge.md"),
+            include_str!("../../../../docs/api.md"),
+        ];
+        let most = CHALLENGE_ANSWER_BYTES_MAX;
+        let most = format!("at most {},{:03} printable ASCII characters", most / 1000, most % 1000);
+        for text in [proto].into_iter().chain(pages) {
+            assert!(text.contains(&most), "{most}");
+        }
     }
 
     #[test]
