@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_domain::limit::{self, Charge, LimitKey, LimitState, Taken, Weighed};
-use countersign_domain::ports::{LimitStore, StoreError};
+use countersign_domain::ports::{GiveBack, LimitStore, StoreError};
 use countersign_domain::time::Timestamp;
 
 use crate::lock::lock;
@@ -76,9 +76,12 @@ impl LimitStore for MemoryLimits {
         Ok(taken)
     }
 
-    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError> {
         let mut limits = lock(&self.0);
-        for charge in charges {
+        let each = owed
+            .iter()
+            .flat_map(|it| it.charges.iter().map(|charge| (charge, it.taken_at)));
+        for (charge, taken_at) in each {
             // What is left lives as long as before.
             if let Some(Kept { state, until }) = limits.states.get(&charge.key).copied() {
                 let after = limit::give_back(Some(state), charge.quota, charge.amount, taken_at, now);

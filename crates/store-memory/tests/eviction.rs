@@ -11,7 +11,7 @@ use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
 use countersign_store_memory::limits::{self, MemoryLimits};
 use countersign_store_memory::recipients::{EVICTIONS_PER_WRITE, MemoryStore};
-use countersign_testkit::fixture::{app_id, now, purpose, recipient_with_everything};
+use countersign_testkit::fixture::{app_id, now, owed, purpose, recipient_with_everything};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -174,7 +174,10 @@ async fn a_limit_that_was_given_back_in_full_is_forgotten_after_its_grace_or_at_
     };
     for (charge, kept) in [(unfinished, 0), (daily, 1), (charge(3), 2)] {
         assert!(matches!(store.take(&[charge], now()).await, Ok(Taken::All(_))));
-        store.give_back(&[charge], now(), now()).await.expect("memory answers");
+        store
+            .give_back(&owed(&[charge], now()), now())
+            .await
+            .expect("memory answers");
         assert_eq!(store.len(), kept);
     }
     let forgotten_at = now().plus(MINUTE).plus(limits::GRACE);

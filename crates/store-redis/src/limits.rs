@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use countersign_domain::limit::{
     self, AHEAD_MAX, COUNT_MAX, Charge, ChargeMode, LimitKey, LimitState, Quota, Refusal, SLICES, Standing, Taken,
 };
-use countersign_domain::ports::{LimitStore, StoreError};
+use countersign_domain::ports::{GiveBack, LimitStore, StoreError};
 use countersign_domain::time::Timestamp;
 use redis::{Script, ScriptInvocation, Value, cmd, pipe};
 
@@ -32,7 +32,7 @@ pub(crate) static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(inc
 
 /// Keeps the state of shared limits on Redis.
 ///
-/// Every call is one round trip. On a cluster, charges of several shards are one more for each shard they are in; a
+/// Every call is one round trip, whatever was taken when. On a cluster, charges of several shards are one more for each shard they are in; a
 /// refusal is still one.
 #[derive(Debug)]
 pub struct RedisLimits {
@@ -50,9 +50,16 @@ impl LimitStore for RedisLimits {
         }
     }
 
-    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        for places in self.groups(charges) {
-            self.give_back_at_once(&chosen(charges, &places), taken_at, now).await?;
+    async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError> {
+        let each = |it: &GiveBack| {
+            it.charges
+                .iter()
+                .map(|charge| (*charge, it.taken_at))
+                .collect::<Vec<_>>()
+        };
+        let owed: Vec<_> = owed.iter().flat_map(each).collect();
+        for places in self.groups(owed.iter().map(|(charge, _)| charge)) {
+            self.give_back_at_once(&chosen(&owed, &places), now).await?;
         }
         Ok(())
     }
@@ -96,10 +103,10 @@ impl LimitStore for RedisLimits {
 impl RedisLimits {
     /// The places of the charges that may go in one call, call by call: all of them on one node, and those of one shard
     /// on a cluster, by the numbers of the shards.
-    fn groups(&self, charges: &[Charge]) -> Vec<Vec<usize>> {
+    fn groups<'a>(&self, charges: impl IntoIterator<Item = &'a Charge>) -> Vec<Vec<usize>> {
         let mut groups = BTreeMap::<_, Vec<_>>::new();
         let is_cluster = self.link.is_cluster();
-        for (place, charge) in charges.iter().enumerate() {
+        for (place, charge) in charges.into_iter().enumerate() {
             let shard = is_cluster.then(|| charge.key.shard(self.keys.shard_count()));
             groups.entry(shard).or_default().push(place);
         }
@@ -120,16 +127,12 @@ impl RedisLimits {
         })
     }
 
-    async fn give_back_at_once(
-        &self,
-        charges: &[Charge],
-        taken_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Each charge, and when it was taken.
+    async fn give_back_at_once(&self, owed: &[(Charge, Timestamp)], now: Timestamp) -> Result<(), StoreError> {
         let mut script = GIVE_BACK.prepare_invoke();
-        for charge in charges {
+        for (charge, taken_at) in owed {
             script.key(self.keys.limit(charge.key));
-            add_return(&mut script, charge, taken_at, now);
+            add_return(&mut script, charge, *taken_at, now);
         }
         let () = self.link.run(&script).await?;
         Ok(())
@@ -182,13 +185,16 @@ impl RedisLimits {
             let is_left_out = |it: &Standing| it.is_over && charge.mode == ChargeMode::Shadow;
             standing.is_some_and(|it| !is_left_out(&it)).then_some(*charge)
         };
-        let owed: Vec<_> = charges.iter().zip(standings).filter_map(was_taken).collect();
-        self.give_back(&owed, now, now).await
+        let owed = GiveBack {
+            charges: charges.iter().zip(standings).filter_map(was_taken).collect(),
+            taken_at: now,
+        };
+        self.give_back(&[owed], now).await
     }
 }
 
-fn chosen(charges: &[Charge], places: &[usize]) -> Vec<Charge> {
-    places.iter().map(|place| charges[*place]).collect()
+fn chosen<T: Copy>(all: &[T], places: &[usize]) -> Vec<T> {
+    places.iter().map(|place| all[*place]).collect()
 }
 
 /// The arguments of a charge, as `take.lua` has them.

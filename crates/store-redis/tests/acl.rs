@@ -17,7 +17,7 @@ use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Version}
 use countersign_store_redis::Redis;
 use countersign_store_redis::config::Config;
 use countersign_testkit::contract::recipient_store::SHARDS;
-use countersign_testkit::fixture::{now, phone};
+use countersign_testkit::fixture::{now, owed, phone};
 use countersign_testkit::redis_server::{RedisServer, Reply};
 use zeroize::Zeroizing;
 
@@ -114,7 +114,7 @@ async fn live(server: &RedisServer, redis: &Redis) -> Result<(), Box<dyn Error>>
     store.backlog(now()).await?;
     limits.take(&[charge(1), charge(2)], now()).await?;
     limits.peek(&[charge(1)]).await?;
-    limits.give_back(&[charge(1)], now(), now()).await?;
+    limits.give_back(&owed(&[charge(1)], now()), now()).await?;
     let seen = store.load(key_in(1, 2)).await?.map_or(Version(1), |it| it.version);
     store.erase(key_in(1, 2), seen).await?;
     guard::live(redis, 3, now()).await?;

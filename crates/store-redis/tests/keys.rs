@@ -17,7 +17,7 @@ use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Replaced
 use countersign_domain::time::{DAY, Timestamp};
 use countersign_store_redis::Redis;
 use countersign_testkit::contract::recipient_store::SHARDS;
-use countersign_testkit::fixture::{now, recipient_with_everything};
+use countersign_testkit::fixture::{now, owed, recipient_with_everything};
 use countersign_testkit::redis_server::RedisServer;
 
 use crate::common::guard;
@@ -112,11 +112,14 @@ async fn live(redis: &Redis, now: Timestamp) {
         ];
         limits.take(&charges, now).await.unwrap();
         limits.take(&charges, now).await.unwrap();
-        limits.give_back(&charges, now, now).await.unwrap();
-        limits.give_back(&[charge(n + 200, budget())], now, now).await.unwrap();
+        limits.give_back(&owed(&charges, now), now).await.unwrap();
+        limits
+            .give_back(&owed(&[charge(n + 200, budget())], now), now)
+            .await
+            .unwrap();
         let gone = charge(n + 70, unfinished());
         limits.take(&[gone], now).await.unwrap();
-        limits.give_back(&[gone], now, now).await.unwrap();
+        limits.give_back(&owed(&[gone], now), now).await.unwrap();
     }
     for shard in SHARDS.shards() {
         store.due(now.plus(DAY), shard, 100).await.unwrap();
@@ -242,7 +245,7 @@ async fn a_limit_is_kept_as_its_file_says() {
     // What is given back moves no end.
     server.ask(&[b"PEXPIRE", &key, b"500000"]);
     limits
-        .give_back(&[later], at, at.plus(Duration::from_secs(120)))
+        .give_back(&owed(&[later], at), at.plus(Duration::from_secs(120)))
         .await
         .unwrap();
     assert_eq!(server.ask(&[b"GET", &key]).text(), format!("{}/2,0,1", slice + 2));
@@ -414,7 +417,12 @@ async fn keys_of_another_type_and_states_that_are_none_are_errors_or_nothing_and
     server.ask(&[b"DEL", &limit]);
     server.ask(&[b"LPUSH", &limit, b"x"]);
     assert_eq!(limits.peek(&[charge(1, budget())]).await.unwrap(), [None]);
-    assert!(limits.give_back(&[charge(1, budget())], now(), now()).await.is_err());
+    assert!(
+        limits
+            .give_back(&owed(&[charge(1, budget())], now()), now())
+            .await
+            .is_err()
+    );
     // What is no string is no state, and the next charge takes its place.
     limits.take(&[charge(1, budget())], now()).await.unwrap();
     assert!(limits.peek(&[charge(1, budget())]).await.unwrap()[0].is_some());
@@ -438,7 +446,10 @@ async fn keys_of_another_type_and_states_that_are_none_are_errors_or_nothing_and
             let name = String::from_utf8_lossy(odd);
             server.ask(&[b"SET", &limit, odd, b"PX", b"100000"]);
             assert_eq!(limits.peek(&[charge(1, quota)]).await.unwrap(), [None], "{name}");
-            limits.give_back(&[charge(1, quota)], now(), now()).await.unwrap();
+            limits
+                .give_back(&owed(&[charge(1, quota)], now()), now())
+                .await
+                .unwrap();
             let taken = limits.take(&[charge(1, quota)], now()).await.unwrap();
             assert!(
                 matches!(&taken, Taken::All(all) if all[0].remaining.left == 9),

@@ -17,7 +17,7 @@ use countersign_domain::time::{DAY, Timestamp};
 use countersign_store_redis::Redis;
 use countersign_testkit::contract::limit_store::STEP_BACK_MAX;
 use countersign_testkit::contract::recipient_store::SHARDS;
-use countersign_testkit::fixture::now;
+use countersign_testkit::fixture::{now, owed};
 use countersign_testkit::random::seed_or;
 use countersign_testkit::redis_server::RedisServer;
 use countersign_testkit::wait::soon;
@@ -134,12 +134,15 @@ impl Client {
         Some(taken)
     }
 
-    async fn give_back(&self, owed: &[(usize, Charge)]) {
-        for (limit, charge) in owed {
+    async fn give_back(&self, taken: &[(usize, Charge)]) {
+        for (limit, charge) in taken {
             self.kept[*limit].now.fetch_sub(charge.amount.get(), Ordering::SeqCst);
         }
-        let charges: Vec<_> = owed.iter().map(|(_, charge)| *charge).collect();
-        self.limits.give_back(&charges, self.now, self.now).await.unwrap();
+        let charges: Vec<_> = taken.iter().map(|(_, charge)| *charge).collect();
+        self.limits
+            .give_back(&owed(&charges, self.now), self.now)
+            .await
+            .unwrap();
     }
 }
 
@@ -230,7 +233,13 @@ async fn all_charges_of_all_shards_are_one_call_on_one_node() {
     let (commands, held) = asked(&server, redis.limits().peek(&charges)).await;
     assert!(held.unwrap().iter().all(Option::is_some));
     assert_eq!(commands, ["MGET"]);
-    let (commands, given) = asked(&server, redis.limits().give_back(&charges, now(), now())).await;
+    let (commands, given) = asked(&server, redis.limits().give_back(&owed(&charges, now()), now())).await;
+    given.unwrap();
+    assert_eq!(commands, ["EVALSHA"]);
+    // Also when they were taken at several moments.
+    let at = |seconds| now().minus(Duration::from_secs(seconds));
+    let owed = [owed(&charges[..9], at(2)), owed(&charges, at(1))].concat();
+    let (commands, given) = asked(&server, redis.limits().give_back(&owed, now())).await;
     given.unwrap();
     assert_eq!(commands, ["EVALSHA"]);
 }
@@ -247,7 +256,15 @@ async fn on_a_cluster_charges_go_shard_by_shard_once_they_were_weighed() {
     let (commands, taken) = asked(&server, limits.take(&together[..2], now())).await;
     assert!(matches!(taken, Ok(Taken::All(_))));
     assert_eq!(commands, ["EVALSHA"]);
-    let (commands, given) = asked(&server, limits.give_back(&together, now(), now())).await;
+    let (commands, given) = asked(&server, limits.give_back(&owed(&together, now()), now())).await;
+    given.unwrap();
+    assert_eq!(commands, ["EVALSHA", "EVALSHA"]);
+    let owed = [
+        owed(&together[..1], now()),
+        owed(&together, now().minus(Duration::from_secs(1))),
+    ]
+    .concat();
+    let (commands, given) = asked(&server, limits.give_back(&owed, now())).await;
     given.unwrap();
     assert_eq!(commands, ["EVALSHA", "EVALSHA"]);
 
@@ -301,9 +318,9 @@ async fn what_a_cluster_took_before_a_shard_refused_comes_back() {
         let used = used(&redis).await;
         assert_eq!((used[0], used[1] > 0, used[2]), (0, ours, MOST), "round {round}");
         if ours {
-            redis.limits().give_back(&[first], now(), now()).await.unwrap();
+            redis.limits().give_back(&owed(&[first], now()), now()).await.unwrap();
         }
-        redis.limits().give_back(&[second], now(), now()).await.unwrap();
+        redis.limits().give_back(&owed(&[second], now()), now()).await.unwrap();
         if refused_late == 10 {
             return;
         }

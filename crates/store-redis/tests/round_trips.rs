@@ -90,6 +90,9 @@ async fn with_all_the_defaults_and_a_budget_a_start_is_one_round_trip_more_and_a
     let (commands, checked) = asked(&server, check(&house, VerificationName::Id(started.view.id), &code)).await;
     assert_eq!(checked.unwrap().outcome, CheckOutcome::Approved);
     assert_eq!(commands, ["GET", "EVALSHA"]);
+    // What is no longer unanswered, what is no longer unfinished, and what the guess cost.
+    let (commands, ()) = asked(&server, house.run_errands()).await;
+    assert_eq!(commands, ["EVALSHA"]);
 }
 
 #[tokio::test]

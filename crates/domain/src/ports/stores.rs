@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::id::{RecipientKey, Shard};
 use crate::limit::{Charge, LimitKey, LimitState, Taken};
-use crate::ports::Cause;
+use crate::ports::{Cause, GiveBack};
 use crate::recipient::Recipient;
 use crate::time::Timestamp;
 
@@ -109,9 +109,10 @@ pub trait LimitStore: Send + Sync {
     /// refused charge that waits longest.
     async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Taken, StoreError>;
 
-    /// Gives every charge back that was taken at `taken_at`: [`crate::limit::give_back`]. Never beyond full, and never
-    /// what time has given back already. What was not taken (a shadow charge that was over) is not to be given back.
-    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError>;
+    /// Gives every charge back, each as of when it was taken and one after the other: [`crate::limit::give_back`]. Never
+    /// beyond full, and never what time has given back already. What was not taken (a shadow charge that was over) is not
+    /// to be given back.
+    async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError>;
 
     /// What is held for the key of each charge, in order; a state of another shape than the charge's quota is none.
     /// Changes nothing.

@@ -75,8 +75,9 @@ pub struct Converted {
     pub to: Conversion,
 }
 
-/// Charges of one message that are owed back, all taken at the same moment. Those that settle with the price are never
-/// among them: what becomes of these is told as [`Repriced`], to nothing when the message failed.
+/// Charges that are owed back, all taken at the same moment: those of one message, or what an approval answered. Those
+/// that settle with the price are never among them: what becomes of these is told as [`Repriced`], to nothing when the
+/// message failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freed {
     /// The charges.
@@ -107,6 +108,8 @@ pub struct Repriced {
 pub struct Effects {
     /// Charges that go back.
     pub freed: Vec<Freed>,
+    /// Whether what this very write is charged goes back, too: a right guess costs nothing.
+    pub is_free: bool,
     /// Prices that are known.
     pub repriced: Vec<Repriced>,
     /// Sends that were finished, or not.

@@ -1,7 +1,6 @@
 //! Check: compare one guess. It is counted before anybody hears the answer.
 
 use std::fmt;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::app::Caller;
@@ -12,8 +11,10 @@ use crate::event::Event;
 use crate::id::{Identified, RecipientKey, Serial};
 use crate::limit::Charge;
 use crate::phone::PhoneNumber;
-use crate::ports::{GiveBack, NumberingPlan};
-use crate::recipient::{CheckDecision, CheckOrder, Comparison, Recipient, VerificationView};
+use crate::ports::NumberingPlan;
+use crate::recipient::{
+    ChargeTag, Charged, CheckDecision, CheckOrder, Comparison, Freed, Recipient, Settles, VerificationView,
+};
 use crate::request::{RequestDigest, RequestId};
 use crate::rule::{Action, Subject};
 use crate::time::Timestamp;
@@ -64,7 +65,6 @@ pub struct Check {
 struct Answer {
     outcome: CheckOutcome,
     view: VerificationView,
-    answered: Option<Charge>,
     /// What the guess was to the verification, if one was compared just now.
     comparison: Option<Comparison>,
 }
@@ -102,12 +102,11 @@ impl Check {
                 self.decide_once(recipient, key, &order, (caller, &request.client), moment)
             })
             .await?;
-        self.follow_up(&decided).await;
+        self.follow_up(&decided);
         let Answer {
             outcome,
             view,
             comparison,
-            ..
         } = decided.answer;
         let subject = Identified {
             app: view.app.clone(),
@@ -159,13 +158,20 @@ impl Check {
         let view = recipient
             .view(&rulebook.identity, key, serial, &moment.policy, moment.now)
             .ok_or(Error::NotFound)?;
-        let answered = phone
-            .as_ref()
-            .zip(NonZeroU64::new(u64::from(answered_sends)))
-            .map(|(phone, amount)| Charge {
-                amount,
-                ..rulebook.unanswered_charge(phone, &moment.policy)
+        if let Some(phone) = phone.as_ref().filter(|_| answered_sends > 0) {
+            let unanswered = rulebook.unanswered_charge(phone, &moment.policy);
+            recipient.effects.freed.push(Freed {
+                charges: vec![Charged {
+                    tag: ChargeTag::of(unanswered.rule, unanswered.quota),
+                    key: unanswered.key,
+                    amount: u64::from(answered_sends),
+                    settles: Settles::Approval,
+                }],
+                // Answered, they count no more, whenever they were sent: all of it goes back.
+                taken_at: moment.charged_at,
             });
+        }
+        recipient.effects.is_free = comparison == Some(Comparison::Right);
         let charges = match &phone {
             Some(phone) if comparison.is_some() => self.charges(&recipient, phone, asking),
             _ => Vec::new(),
@@ -173,7 +179,6 @@ impl Check {
         let answer = Answer {
             outcome,
             view,
-            answered,
             comparison,
         };
         Ok(if write {
@@ -201,20 +206,13 @@ impl Check {
         rulebook.rules.charges(&rulebook.identity, Action::Check, &subject)
     }
 
-    /// What follows from a guess that was compared: a right one gives back what it cost, and what it answered.
-    async fn follow_up(&self, decided: &Decided<Answer>) {
-        let Answer {
-            view,
-            answered,
-            comparison,
-            ..
-        } = &decided.answer;
+    /// What follows from a guess that was compared, beside what goes back.
+    fn follow_up(&self, decided: &Decided<Answer>) {
+        let Answer { view, comparison, .. } = &decided.answer;
         let Some(comparison) = *comparison else { return };
-        let is_right = comparison == Comparison::Right;
         let now = self.records.clock.now();
         self.guard.hear_guess(&view.app, comparison, now);
         let charged = decided.charges.iter().zip(&decided.standings);
-        let mut taken = Vec::new();
         for (charge, standing) in charged {
             if was_left_out(charge, standing) {
                 self.records.observer.record(&Event::Shadowed {
@@ -223,21 +221,8 @@ impl Check {
                     rule: charge.rule,
                     parts: charge.parts,
                 });
-            } else if is_right {
-                taken.push(*charge);
             }
         }
-        let taken = GiveBack {
-            charges: taken,
-            taken_at: decided.charged_at,
-        };
-        // Answered, they count no more, whenever they were sent: all of it goes back.
-        let answered = GiveBack {
-            charges: answered.iter().copied().collect(),
-            taken_at: now,
-        };
-        let owed = [taken, answered].into_iter().filter(|it| !it.charges.is_empty());
-        self.records.give_back_soon(owed.collect()).await;
     }
 
     fn digest(

@@ -8,8 +8,8 @@ use countersign_domain::guard::{Block, BucketKey, PersonKey};
 use countersign_domain::id::{RecipientKey, Shard};
 use countersign_domain::limit::{Charge, LimitKey, LimitState, Taken};
 use countersign_domain::ports::{
-    BatchId, Erased, GuardStore, GuardView, LimitStore, RecipientStore, Replaced, ScoreChange, StoreError, Stored,
-    StoredBlock, Version,
+    BatchId, Erased, GiveBack, GuardStore, GuardView, LimitStore, RecipientStore, Replaced, ScoreChange, StoreError,
+    Stored, StoredBlock, Version,
 };
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
@@ -69,8 +69,8 @@ impl<S: LimitStore> LimitStore for Frozen<S> {
         self.written().take(charges, now).await
     }
 
-    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        self.written().give_back(charges, taken_at, now).await
+    async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError> {
+        self.written().give_back(owed, now).await
     }
 
     async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {

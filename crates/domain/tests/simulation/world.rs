@@ -16,8 +16,8 @@ use countersign_domain::limit::{
 use countersign_domain::money::{Amount, BudgetSettings, Currency, Money, PriceList, PriceTable, Rate};
 use countersign_domain::policy::{Policy, PolicySettings, ResendCode};
 use countersign_domain::ports::{
-    Accepted, Clock, Erased, LimitStore, Message, Messenger, RecipientStore, Replaced, SendError, StoreError, Stored,
-    Version,
+    Accepted, Clock, Erased, GiveBack, LimitStore, Message, Messenger, RecipientStore, Replaced, SendError, StoreError,
+    Stored, Version,
 };
 use countersign_domain::recipient::Recipient;
 use countersign_domain::rule::{Absent, Action, RuleSettings, Rules};
@@ -161,13 +161,15 @@ impl LimitStore for SimLimits {
         Ok(taken)
     }
 
-    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError> {
         switch().await;
         if self.world.goes_wrong(20) {
             return Err(away());
         }
-        self.world.oracle.ledger.gave_back(charges);
-        self.inner.give_back(charges, taken_at, now).await
+        for it in owed {
+            self.world.oracle.ledger.gave_back(&it.charges);
+        }
+        self.inner.give_back(owed, now).await
     }
 
     async fn forget(&self, keys: &[LimitKey]) -> Result<u64, StoreError> {

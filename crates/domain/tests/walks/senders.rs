@@ -12,7 +12,7 @@ use countersign_domain::event::Event;
 use countersign_domain::id::{AppId, ShardCount, VerificationId};
 use countersign_domain::limit::{Charge, ChargeMode, KeyParts, LimitKey, LimitState, RuleName, Taken};
 use countersign_domain::policy::Policy;
-use countersign_domain::ports::{Accepted, Clock, LimitStore, Message, Messenger, SendError, StoreError};
+use countersign_domain::ports::{Accepted, Clock, GiveBack, LimitStore, Message, Messenger, SendError, StoreError};
 use countersign_domain::sender::{AccountId, Pace, Quality, Sender, SenderId};
 use countersign_domain::template::{Template, Templates};
 use countersign_domain::time::Timestamp;
@@ -360,8 +360,8 @@ impl LimitStore for Distant {
         self.0.take(charges, now).await
     }
 
-    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        self.0.give_back(charges, taken_at, now).await
+    async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError> {
+        self.0.give_back(owed, now).await
     }
 
     async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {

@@ -12,7 +12,7 @@ use countersign_domain::id::ShardCount;
 use countersign_domain::limit::{Charge, LimitKey, LimitState, Taken};
 use countersign_domain::phone::PhoneNumber;
 use countersign_domain::policy::{Policy, PolicySettings};
-use countersign_domain::ports::{Clock, Errand, LimitStore, StoreError};
+use countersign_domain::ports::{Clock, Errand, GiveBack, LimitStore, StoreError};
 use countersign_domain::sender::Sender;
 use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{Postponed, Rulebook};
@@ -47,8 +47,8 @@ impl LimitStore for Fickle {
         self.inner.take(charges, now).await
     }
 
-    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        self.inner.give_back(charges, taken_at, now).await
+    async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError> {
+        self.inner.give_back(owed, now).await
     }
 
     async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {

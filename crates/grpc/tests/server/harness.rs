@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use countersign_domain::id::{CallerId, RecipientKey, Shard};
 use countersign_domain::limit::{Charge, LimitKey, LimitState, Taken, weigh};
 use countersign_domain::ports::{
-    ChangeFeed, Erased, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version,
+    ChangeFeed, Erased, GiveBack, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version,
 };
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::Timestamp;
@@ -305,7 +305,7 @@ impl LimitStore for NoLimits {
         Ok(weigh(charges, |_| None, now).taken)
     }
 
-    async fn give_back(&self, _: &[Charge], _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, _: &[GiveBack], _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -5,12 +5,12 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use countersign_domain::limit::{self, Charge, ChargeMode, KeyParts, LimitKey, Quota, Remaining, RuleName, Window};
-use countersign_domain::ports::LimitStore;
+use countersign_domain::ports::{GiveBack, LimitStore};
 use countersign_domain::time::{DAY, Timestamp};
 use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_redis::Redis;
 use countersign_testkit::contract::limit_store::STEP_BACK_MAX;
-use countersign_testkit::fixture::now;
+use countersign_testkit::fixture::{now, owed};
 use countersign_testkit::random::seed_or;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -149,12 +149,17 @@ async fn compare(seed: u64, redis: &Redis, stays: bool, leap: Duration) {
                     taken.push((charges.clone(), now));
                 }
                 6..8 => {
-                    let mut taken_at = now;
-                    if !taken.is_empty() && random.random() {
-                        (charges, taken_at) = taken.swap_remove(random.random_range(0..taken.len()));
+                    let mut owed = Vec::from(owed(&charges, now));
+                    for _ in 0..random.random_range(0..=3_usize.min(taken.len())) {
+                        let (charges, taken_at) = taken.swap_remove(random.random_range(0..taken.len()));
+                        owed.push(GiveBack { charges, taken_at });
                     }
-                    redis.give_back(&charges, taken_at, now).await.unwrap();
-                    memory.give_back(&charges, taken_at, now).await.unwrap();
+                    if owed.len() > 1 && random.random() {
+                        owed.remove(0);
+                    }
+                    redis.give_back(&owed, now).await.unwrap();
+                    memory.give_back(&owed, now).await.unwrap();
+                    charges = owed.into_iter().flat_map(|it| it.charges).collect();
                 }
                 _ => {}
             }

@@ -10,7 +10,7 @@ use countersign_domain::ports::{ChangeFeed, LimitStore, RecipientStore, Replaced
 use countersign_domain::time::DAY;
 use countersign_store_redis::Redis;
 use countersign_testkit::contract::recipient_store::SHARDS;
-use countersign_testkit::fixture::now;
+use countersign_testkit::fixture::{now, owed};
 use tokio::time::timeout;
 
 use crate::common::guard::{block, bucket_in};
@@ -95,6 +95,7 @@ async fn calls_of_a_start(redis: &Redis, limit: Duration) -> Vec<(&'static str, 
     let shard = key(1).shard(SHARDS);
     let new = record(1, now(), Some(now()));
     let charges = [charge(1), charge(2)];
+    let owed = owed(&charges, now());
     let (load, replace, due, backlog, take, give_back, peek, subscribe) = tokio::join!(
         in_time(limit, recipients.load(key(1))),
         in_time(limit, recipients.replace(key(1), None, &new, now())),
@@ -102,7 +103,7 @@ async fn calls_of_a_start(redis: &Redis, limit: Duration) -> Vec<(&'static str, 
         in_time(limit * 2, recipients.due(now(), shard, 10)),
         in_time(limit, recipients.backlog(now())),
         in_time(limit, limits.take(&charges, now())),
-        in_time(limit, limits.give_back(&charges, now(), now())),
+        in_time(limit, limits.give_back(&owed, now())),
         in_time(limit, limits.peek(&charges)),
         in_time(limit, feed.subscribe(key(1))),
     );

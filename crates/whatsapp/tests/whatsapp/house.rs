@@ -14,7 +14,7 @@ use countersign_domain::delivery::Delivery;
 use countersign_domain::id::{RecipientKey, Shard};
 use countersign_domain::limit::{Charge, LimitKey, LimitState, Taken, weigh};
 use countersign_domain::ports::{
-    ChangeFeed, ChangeHints, Erased, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version,
+    ChangeFeed, ChangeHints, Erased, GiveBack, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version,
 };
 use countersign_domain::recipient::{Effects, Recipient};
 use countersign_domain::template::Platform;
@@ -235,7 +235,7 @@ impl LimitStore for NoLimits {
         Ok(weigh(charges, |_| None, now).taken)
     }
 
-    async fn give_back(&self, _charges: &[Charge], _taken_at: Timestamp, _now: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, _owed: &[GiveBack], _now: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 

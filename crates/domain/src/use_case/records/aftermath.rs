@@ -20,24 +20,22 @@ impl Records {
         }
     }
 
-    /// Gives charges back. A failure is only noted: what was taken comes back by itself with time.
+    /// Gives charges back, all in one call. A failure is only noted: what was taken comes back by itself with time.
     pub(in crate::use_case) async fn give_back(&self, owed: &[GiveBack]) {
-        for GiveBack { charges, taken_at } in owed {
-            let given = self.limits.give_back(charges, *taken_at, self.clock.now()).await;
-            if given.is_ok() {
-                continue;
-            }
-            for charge in charges {
-                self.observer.record(&Event::GiveBackLost { rule: charge.rule });
-            }
+        if owed.is_empty() || self.limits.give_back(owed, self.clock.now()).await.is_ok() {
+            return;
+        }
+        for charge in owed.iter().flat_map(|it| &it.charges) {
+            self.observer.record(&Event::GiveBackLost { rule: charge.rule });
         }
     }
 
-    /// Does what follows from a written decision. A failure is only noted: what was taken comes back by itself with
+    /// Does what follows from a written decision; `taken` is what it was charged, if anything. A failure is only noted: what was taken comes back by itself with
     /// time, and what was spent beyond a reservation is spent, whether or not a budget knows.
-    pub(super) async fn carry_out(&self, app: &AppId, effects: Effects, now: Timestamp) {
+    pub(super) async fn carry_out(&self, app: &AppId, effects: Effects, taken: Option<GiveBack>, now: Timestamp) {
         let Effects {
             freed,
+            is_free,
             repriced,
             converted: _,
             phone: _,
@@ -47,7 +45,8 @@ impl Records {
             charges: charges.iter().filter_map(charge_of).collect(),
             taken_at,
         });
-        let mut owed: Vec<_> = freed.filter(|it| !it.charges.is_empty()).collect();
+        let taken = taken.filter(|_| is_free);
+        let mut owed: Vec<_> = freed.chain(taken).filter(|it| !it.charges.is_empty()).collect();
         let mut spent = Vec::new();
         for repriced in &repriced {
             let difference = repriced.difference(charge_of, now);

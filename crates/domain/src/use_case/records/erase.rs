@@ -26,7 +26,7 @@ impl Records {
                     let now = self.clock.now();
                     self.guard.hear(Some(&known.recipient), &last, now);
                     let effects = std::mem::take(&mut last.effects);
-                    self.carry_out(&last.app, effects, now).await;
+                    self.carry_out(&last.app, effects, None, now).await;
                     return Ok(true);
                 }
                 Erased::Conflict(newer) => stored = Some(*newer),

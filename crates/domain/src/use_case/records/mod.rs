@@ -260,7 +260,8 @@ impl Records {
                     let now = self.clock.now();
                     self.guard.hear(before, &next, now);
                     let effects = std::mem::take(&mut next.effects);
-                    self.carry_out(&next.app, effects, now).await;
+                    let taken = taken_of(&charges, &standings, moment.charged_at);
+                    self.carry_out(&next.app, effects, Some(taken), now).await;
                     return Ok(Decided {
                         answer,
                         written: Some((version, next)),
@@ -352,6 +353,16 @@ impl Records {
 fn standings_of(charges: &[Charge], taken: &[TakenCharge], at: Timestamp) -> Vec<Standing> {
     let standing = |charge: &Charge| taken.iter().find(|it| it.is(charge, at)).map(|it| it.standing);
     charges.iter().filter_map(standing).collect()
+}
+
+/// The charges that were taken, which shadow charges are not that did not fit.
+fn taken_of(charges: &[Charge], standings: &[Standing], taken_at: Timestamp) -> GiveBack {
+    let was_taken = |(charge, standing): &(&Charge, &Standing)| !was_left_out(charge, standing);
+    let charges = charges.iter().zip(standings).filter(was_taken);
+    GiveBack {
+        charges: charges.map(|(charge, _)| *charge).collect(),
+        taken_at,
+    }
 }
 
 /// Whether a shadow charge did not fit, so that it was reported and not taken.

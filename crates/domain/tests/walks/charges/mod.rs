@@ -335,3 +335,30 @@ async fn a_start_asks_the_stores_three_times_and_once_more_with_the_guard() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_approval_asks_the_stores_three_times_and_gives_everything_back_with_a_fourth() {
+    let mut without_rules = everything_on();
+    without_rules.rules = Rules::default();
+    for (rulebook, checked, what) in [
+        (fixture::rulebook(), 2, "nothing on: load, replace"),
+        (without_rules, 2, "guard and budgets on: load, replace"),
+        (everything_on(), 3, "everything on: load, take, replace"),
+    ] {
+        let scene = Counting::under(rulebook);
+        let record = decided(&scene).await;
+        let house = &scene.walk.house;
+        house.run_errands().await;
+        scene.walk.wait(60);
+        assert_eq!(scene.walk.start().await.unwrap().outcome, StartOutcome::Resent);
+        let code = scene.walk.code();
+        scene.calls_since();
+        let guess = Walk::guess(Counting::id(&record), &code);
+        let answer = house.use_cases.check.execute(&fixture::caller(), guess).await.unwrap();
+        assert_eq!(answer.outcome, CheckOutcome::Approved);
+        assert_eq!(scene.calls_since(), checked, "{what}");
+        // Two messages of two moments, what is answered, and what the guess cost.
+        house.run_errands().await;
+        assert_eq!(scene.calls_since(), 1, "{what}");
+    }
+}

@@ -18,8 +18,8 @@ use countersign_domain::limit::{
 };
 use countersign_domain::money::{Amount, BudgetSettings, Currency, Money, PriceList, PriceTable, Rate};
 use countersign_domain::ports::{
-    BatchId, Clock, Erased, GuardStore, GuardView, LimitStore, RecipientStore, Replaced, ScoreChange, StoreError,
-    Stored, StoredBlock, Version,
+    BatchId, Clock, Erased, GiveBack, GuardStore, GuardView, LimitStore, RecipientStore, Replaced, ScoreChange,
+    StoreError, Stored, StoredBlock, Version,
 };
 use countersign_domain::recipient::{Conversion, Effects, Recipient};
 use countersign_domain::rule::{Absent, Action, RuleSettings, Rules};
@@ -91,8 +91,8 @@ impl<S: LimitStore> LimitStore for Counted<S> {
         self.call().take(charges, now).await
     }
 
-    async fn give_back(&self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        self.call().give_back(charges, taken_at, now).await
+    async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError> {
+        self.call().give_back(owed, now).await
     }
 
     async fn peek(&self, charges: &[Charge]) -> Result<Vec<Option<LimitState>>, StoreError> {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_domain::limit::{Charge, ChargeMode, KeyParts, LimitKey, Quota, RuleName, Window};
-use countersign_domain::ports::LimitStore;
+use countersign_domain::ports::{GiveBack, LimitStore};
 use countersign_domain::time::{DAY, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{ReferenceLimits, STEP_BACK_MAX, budget, give_back_of, monthly, peek, rate, take, unfinished};
-use crate::fixture::now;
+use super::{ReferenceLimits, STEP_BACK_MAX, budget, give_back_together, monthly, peek, rate, take, unfinished};
+use crate::fixture::{now, owed};
 use crate::random::seed_or;
 
 const HISTORIES: u8 = 12;
@@ -62,12 +62,17 @@ async fn run(store: &dyn LimitStore, history: u8, random: &mut StdRng) {
                 }
             }
             6 | 7 => {
-                let mut taken_at = now;
-                if !taken.is_empty() && random.random() {
-                    (charges, taken_at) = taken.swap_remove(random.random_range(0..taken.len()));
+                let mut owed = Vec::from(owed(&charges, now));
+                for _ in 0..random.random_range(0..=3_usize.min(taken.len())) {
+                    let (charges, taken_at) = taken.swap_remove(random.random_range(0..taken.len()));
+                    owed.push(GiveBack { charges, taken_at });
                 }
-                give_back_of(store, &charges, taken_at, now).await;
-                reference.give_back(&charges, taken_at, now);
+                if owed.len() > 1 && random.random() {
+                    owed.remove(0);
+                }
+                give_back_together(store, &owed, now).await;
+                reference.give_back(&owed, now);
+                charges = owed.into_iter().flat_map(|it| it.charges).collect();
             }
             _ => {}
         }

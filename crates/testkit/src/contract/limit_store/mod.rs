@@ -18,7 +18,7 @@ use std::time::Duration;
 use countersign_domain::limit::{
     self, Charge, ChargeMode, KeyParts, LimitKey, Quota, Remaining, RuleName, Standing, Taken, Window,
 };
-use countersign_domain::ports::LimitStore;
+use countersign_domain::ports::{GiveBack, LimitStore};
 use countersign_domain::time::{DAY, Timestamp};
 
 pub use charges::*;
@@ -28,6 +28,8 @@ pub use parallel::*;
 pub use reference::ReferenceLimits;
 pub use returns::*;
 pub use time::*;
+
+use crate::fixture::owed;
 
 /// How far a clock may step back behind the latest moment a store has heard of without being granted anything.
 pub const STEP_BACK_MAX: Duration = Duration::from_secs(5 * 60);
@@ -54,6 +56,7 @@ macro_rules! limit_store_contract {
             each_charge_hears_what_its_quota_has_left,
             what_is_given_back_can_be_taken_again,
             what_time_has_given_back_is_not_given_back_again,
+            charges_of_several_moments_go_back_in_one_call,
             a_window_that_is_full_again_is_not_forgotten_by_a_clock_that_is_behind,
             giving_back_never_goes_beyond_full,
             giving_back_to_an_untouched_limit_is_harmless,
@@ -183,8 +186,12 @@ async fn give_back(store: &dyn LimitStore, charges: &[Charge], now: Timestamp) {
 
 /// Gives back what was taken at `taken_at`.
 async fn give_back_of(store: &dyn LimitStore, charges: &[Charge], taken_at: Timestamp, now: Timestamp) {
-    let given = store.give_back(charges, taken_at, now).await;
-    given.expect("the store answers");
+    give_back_together(store, &owed(charges, taken_at), now).await;
+}
+
+/// Gives back what was taken at several moments, in one call.
+async fn give_back_together(store: &dyn LimitStore, owed: &[GiveBack], now: Timestamp) {
+    store.give_back(owed, now).await.expect("the store answers");
 }
 
 async fn peek(store: &dyn LimitStore, charges: &[Charge], now: Timestamp) -> Vec<Remaining> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign_domain::limit::{self, Charge, LimitKey, LimitState, Remaining, Taken, Weighed};
+use countersign_domain::ports::GiveBack;
 use countersign_domain::time::Timestamp;
 
 /// What every limit store is compared with. It forgets nothing.
@@ -18,12 +19,14 @@ impl ReferenceLimits {
     }
 
     /// What [`countersign_domain::ports::LimitStore::give_back`] has to do.
-    pub fn give_back(&mut self, charges: &[Charge], taken_at: Timestamp, now: Timestamp) {
-        for charge in charges {
-            match limit::give_back(self.state(charge), charge.quota, charge.amount, taken_at, now) {
-                Some(state) => self.0.insert(charge.key, state),
-                None => self.0.remove(&charge.key),
-            };
+    pub fn give_back(&mut self, owed: &[GiveBack], now: Timestamp) {
+        for GiveBack { charges, taken_at } in owed {
+            for charge in charges {
+                match limit::give_back(self.state(charge), charge.quota, charge.amount, *taken_at, now) {
+                    Some(state) => self.0.insert(charge.key, state),
+                    None => self.0.remove(&charge.key),
+                };
+            }
         }
     }
 

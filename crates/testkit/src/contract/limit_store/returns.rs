@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_domain::ports::LimitStore;
+use countersign_domain::ports::{GiveBack, LimitStore};
 use countersign_domain::time::DAY;
 
 use super::{
-    STEP_BACK_MAX, budget, charge, every_shape, give_back, give_back_of, left, midnight, rate, refused, take_all,
-    times, unfinished,
+    STEP_BACK_MAX, budget, charge, every_shape, give_back, give_back_of, give_back_together, left, midnight, rate,
+    refused, take_all, times, unfinished,
 };
-use crate::fixture::now;
+use crate::fixture::{now, owed};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -77,6 +77,33 @@ pub async fn what_time_has_given_back_is_not_given_back_again(store: Arc<dyn Lim
     assert_eq!(left(&*store, &[open], later).await, [1]);
     give_back_of(&*store, &[open], later, later.plus(SECOND)).await;
     assert_eq!(left(&*store, &[open], later.plus(SECOND)).await, [2]);
+}
+
+/// Each as of its own moment, on one key as on many, and also where one of them has come back by itself.
+pub async fn charges_of_several_moments_go_back_in_one_call(store: Arc<dyn LimitStore>) {
+    let later = midnight(now()).plus(DAY);
+    let earlier = later.minus(SECOND * 90);
+    let even = charge(1, rate(5, SECOND * 60));
+    let daily = charge(2, budget(5, DAY));
+    let open = charge(3, unfinished(5, SECOND * 600));
+    let other = charge(4, rate(5, SECOND * 60));
+    for moment in [earlier, later] {
+        let charges = [even, daily, open].map(|it| times(2, it));
+        take_all(&*store, &charges, moment).await;
+    }
+    take_all(&*store, &[times(2, other)], later).await;
+    assert_eq!(left(&*store, &[even, daily, open, other], later).await, [2, 3, 1, 3]);
+    let [of_earlier] = owed(&[even, daily, open], earlier);
+    let [of_later] = owed(&[even, other, daily, open], later);
+    let nothing = GiveBack {
+        charges: Vec::new(),
+        taken_at: later,
+    };
+    give_back_together(&*store, &[of_earlier, nothing, of_later], later).await;
+    // A minute and a half later one of the earlier is back in the rate, and yesterday is over.
+    assert_eq!(left(&*store, &[even, daily, open, other], later).await, [3, 4, 3, 4]);
+    give_back_together(&*store, &[], later).await;
+    assert_eq!(left(&*store, &[even, daily, open, other], later).await, [3, 4, 3, 4]);
 }
 
 /// Giving back the last of a later window opens no earlier one.
