@@ -336,6 +336,12 @@ pub enum Event {
         /// The rule that was charged.
         rule: RuleName,
     },
+    /// What a message was billed beyond its reservation could not be charged. It is spent, and the budget may not know of
+    /// it until its window is over.
+    ChargeLost {
+        /// The budget that was to be charged.
+        rule: RuleName,
+    },
     /// A recipient could not be looked after; the next round tries again.
     WakeFailed {
         /// The recipient.

@@ -62,6 +62,7 @@ impl Observer for EventLog {
             | Event::GuardUnheard
             | Event::BudgetNear { .. }
             | Event::BudgetCharged { .. }
+            | Event::ChargeLost { .. }
             | Event::Reserved { .. }
             | Event::Settled { .. }
             | Event::RecipientHeld { .. }

@@ -58,6 +58,7 @@ pub(super) fn about_protection(event: &Event) {
             let (spent_micros, amount_micros) = (spent.micros(), amount.micros());
             tracing::debug!(%app, %rule, key = %parts, spent_micros, amount_micros, "a budget was charged");
         }
+        Event::ChargeLost { rule } => tracing::warn!(%rule, "a budget could not be charged for what was spent"),
         Event::Reserved { app, country, amount } => {
             let (country, micros) = (country.map(tracing::field::display), amount.micros());
             tracing::debug!(%app, country, micros, "money reserved");

@@ -215,6 +215,7 @@ impl Observer for Metrics {
             | Event::GuardUnheard
             | Event::BudgetNear { .. }
             | Event::BudgetCharged { .. }
+            | Event::ChargeLost { .. }
             | Event::Reserved { .. }
             | Event::Settled { .. }
             | Event::RecipientHeld { .. }

@@ -75,6 +75,7 @@ pub(super) struct Protection {
     unheard: Counter,
     budgets_near: Family<Rule, Counter>,
     budget_spent: Family<Budget, Gauge>,
+    charges_lost: Family<Rule, Counter>,
     reserved: Family<Place, Counter>,
     cleared: Family<OfApp, Counter>,
     billed: Family<OfApp, Counter>,
@@ -118,6 +119,11 @@ impl Protection {
             "budget_spent_micros",
             "Millionths of the currency that were spent or reserved of the budget when it was last charged",
             self.budget_spent.clone(),
+        );
+        registry.register(
+            "charges_lost",
+            "Charges of what was spent that a budget could not be told of",
+            self.charges_lost.clone(),
         );
         registry.register(
             "money_reserved_micros",
@@ -203,6 +209,10 @@ impl Protection {
                 spent,
                 amount: _,
             } => self.spent(*rule, *parts, app, *country, *spent),
+            Event::ChargeLost { rule } => {
+                let rule = Rule { rule: rule.to_string() };
+                self.charges_lost.get_or_create(&rule).inc();
+            }
             Event::Reserved { app, country, amount } => {
                 let place = Place {
                     app: app.to_string(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_domain::delivery::{DeliveryState, FailureReason, Fault, ProviderReport};
 use countersign_domain::event::{Event, IgnoredReport, Settlement};
 use countersign_domain::id::{Identified, VerificationId};
-use countersign_domain::limit::{KeyParts, RuleName};
+use countersign_domain::limit::{KeyParts, RuleLabel, RuleName};
 use countersign_domain::reference::ReferenceError;
 use countersign_domain::sender::Quality;
 use countersign_domain::verification::{CheckOutcome, EndReason, StartOutcome, VerificationState};
@@ -216,6 +216,10 @@ fn what_went_wrong_on_the_way_is_counted() {
         &give_back,
         &[(r#"give_backs_lost_total{rule="unanswered_sends"}"#, "1")],
     );
+    let charge = Event::ChargeLost {
+        rule: RuleName::Named(RuleLabel::parse("spend_per_day").unwrap()),
+    };
+    assert_counts(&charge, &[(r#"charges_lost_total{rule="spend_per_day"}"#, "1")]);
     let wake = Event::WakeFailed {
         recipient: fixture::recipient_key(),
         at: fixture::now(),

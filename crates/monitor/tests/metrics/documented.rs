@@ -80,5 +80,8 @@ fn appearing() -> Vec<Event> {
         Event::GiveBackLost {
             rule: RuleName::UnansweredSends,
         },
+        Event::ChargeLost {
+            rule: RuleName::UnansweredSends,
+        },
     ]
 }

@@ -3,6 +3,7 @@
 use crate::delivery::{Delivery, DeliveryState};
 use crate::event::{Event, Settlement};
 use crate::id::{AppId, Identified, RecipientKey};
+use crate::limit::{Charge, Taken};
 use crate::ports::{Errand, GiveBack};
 use crate::recipient::{Effects, Freed, Recipient, Repriced};
 use crate::time::Timestamp;
@@ -60,9 +61,17 @@ impl Records {
             });
         }
         self.give_back_soon(owed).await;
-        if !spent.is_empty() {
-            // Nothing is refused here, and what cannot be counted now is not worth a failed webhook.
-            drop(self.limits.take(&spent, now).await);
+        self.spend(&spent, now).await;
+    }
+
+    /// Charges what was spent beyond a reservation, whether or not it fits. A failure is only noted: what cannot be
+    /// counted now is not worth a failed webhook.
+    async fn spend(&self, spent: &[Charge], now: Timestamp) {
+        if spent.is_empty() || matches!(self.limits.take(spent, now).await, Ok(Taken::All(_))) {
+            return;
+        }
+        for charge in spent {
+            self.observer.record(&Event::ChargeLost { rule: charge.rule });
         }
     }
 

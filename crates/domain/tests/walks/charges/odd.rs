@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use countersign_domain::delivery::{DeliveryReport, NextStep, Rejection};
+use countersign_domain::event::Event;
 use countersign_domain::limit::{KeyParts, Quota};
 use countersign_domain::money::{PriceCategory, Pricing};
 use countersign_domain::rule::{Action, RuleSettings, Rules};
@@ -44,6 +45,43 @@ async fn a_message_that_failed_was_sent_anew_and_arrives_after_all_is_paid_for_b
         scene.walk.house.run_errands().await;
         assert_eq!(scene.used(&record).await["money"], spent);
     }
+}
+
+/// What comes back by itself and what does not are told apart.
+#[tokio::test]
+async fn spend_that_a_budget_cannot_be_told_of_is_said_and_so_is_what_cannot_go_back() {
+    let scene = Counting::under(everything_on());
+    let record = decided(&scene).await;
+    let house = &scene.walk.house;
+    house.run_errands().await;
+    let first = scene.walk.references().remove(0);
+    let failed = failed_with(NextStep::Unavailable);
+    scene.walk.hears_of(Some(&first), &failed).await;
+    scene.walk.wait(5);
+    scene.walk.wake().await;
+    house.run_errands().await;
+    house.recorder.take();
+    let lost = || -> Vec<String> {
+        let said = |it: &Event| match it {
+            Event::ChargeLost { rule } => Some(format!("charge {rule}")),
+            Event::GiveBackLost { rule } => Some(format!("give back {rule}")),
+            _ => None,
+        };
+        house.recorder.take().iter().filter_map(said).collect()
+    };
+    // The first was taken for lost, and arrives beside the one that was sent for it.
+    scene.limits_are_away(true);
+    scene.walk.hears_post(vec![delivered(&first)]).await;
+    assert_eq!(lost(), ["charge money"]);
+    assert_eq!(scene.used(&record).await["money"], PRICE);
+    let mut free = delivered(&scene.walk.references().remove(1));
+    free.pricing = free.pricing.map(|pricing| Pricing {
+        is_billable: false,
+        ..pricing
+    });
+    scene.walk.hears_post(vec![free]).await;
+    house.run_errands().await;
+    assert_eq!(lost(), ["give back money"]);
 }
 
 #[tokio::test]

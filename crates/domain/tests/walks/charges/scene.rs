@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use countersign_domain::guard::{Block, BucketKey, GuardSettings, PersonKey};
@@ -42,12 +42,21 @@ pub(super) const PRICE: u64 = 31_500;
 pub(super) struct Counted<S> {
     inner: S,
     calls: Arc<AtomicUsize>,
+    /// Whether limits cannot be reached just now.
+    is_away: AtomicBool,
 }
 
 impl<S> Counted<S> {
     fn call(&self) -> &S {
         self.calls.fetch_add(1, Ordering::Relaxed);
         &self.inner
+    }
+
+    fn reached(&self) -> Result<(), StoreError> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("away".into()));
+        }
+        Ok(())
     }
 }
 
@@ -88,10 +97,12 @@ impl<S: RecipientStore> RecipientStore for Counted<S> {
 #[async_trait]
 impl<S: LimitStore> LimitStore for Counted<S> {
     async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Taken, StoreError> {
+        self.reached()?;
         self.call().take(charges, now).await
     }
 
     async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError> {
+        self.reached()?;
         self.call().give_back(owed, now).await
     }
 
@@ -155,14 +166,17 @@ impl Counting {
         let limits = Arc::new(Counted {
             inner: MemoryLimits::new(),
             calls: Arc::clone(&calls),
+            is_away: AtomicBool::new(false),
         });
         let recipients = Counted {
             inner: MemoryStore::new(ShardCount::DEFAULT),
             calls: Arc::clone(&calls),
+            is_away: AtomicBool::new(false),
         };
         let guard = Counted {
             inner: MemoryGuard::new(),
             calls: Arc::clone(&calls),
+            is_away: AtomicBool::new(false),
         };
         let house = House::builder(
             Arc::new(recipients),
@@ -191,6 +205,11 @@ impl Counting {
             used.insert(charge.rule.to_string(), remaining.used);
         }
         used
+    }
+
+    /// Lets limits be away, or come back.
+    pub(super) fn limits_are_away(&self, is_away: bool) {
+        self.limits.is_away.store(is_away, Ordering::Relaxed);
     }
 
     pub(super) fn now(&self) -> Timestamp {
