@@ -152,7 +152,8 @@ async fn sprayed_guesses_challenge_everybody_and_an_answer_passes_once_for_its_o
     );
     for client in [&stage.client, &other] {
         let again = answered(client, &stranger, "payment", &answer).await.unwrap_err();
-        assert_limit(&again, "challenge_once", "phone+app");
+        let fresh = assert_challenged(&again, "guesses", "used");
+        assert_ne!(fresh, last, "another one to be met");
     }
     assert_eq!(stage.meta.phone.accepted(), sent + 1);
     assert_eq!(check(&other, &verification.id, &code).await, v1::CheckOutcome::Approved);

@@ -30,7 +30,7 @@ pub struct ChallengePass {
     pub once: Option<[u8; 16]>,
 }
 
-/// Why an answer to a challenge is not accepted.
+/// Why an answer to a challenge is not accepted. A verifier never says [`ChallengeRefusal::Used`]: the use case does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChallengeRefusal {
     /// There is no answer.
@@ -41,6 +41,8 @@ pub enum ChallengeRefusal {
     Wrong,
     /// It came too late.
     Expired,
+    /// It was right, and has passed before.
+    Used,
 }
 
 impl ChallengeRefusal {
@@ -51,6 +53,7 @@ impl ChallengeRefusal {
             Self::Malformed => "malformed",
             Self::Wrong => "wrong",
             Self::Expired => "expired",
+            Self::Used => "used",
         }
     }
 }

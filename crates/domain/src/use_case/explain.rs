@@ -147,7 +147,7 @@ impl ExplainStart {
         let held = self.limits.peek(&costs.charges).await?;
         let verdict = judgement.and_then(|it| match weighed(&costs.charges, &held, moment.charged_at) {
             Taken::Refused(refusal) if it.claim.is_some() => match refused(&costs.charges, refusal) {
-                Some(error) => Err(error),
+                Some(error) => Err(self.judge.told(error, &case, &outlook, moment.charged_at)),
                 None => Ok(it.outcome),
             },
             _ => Ok(it.outcome),

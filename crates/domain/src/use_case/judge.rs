@@ -172,6 +172,20 @@ impl Judge {
         })
     }
 
+    /// What a caller is told of a refusal. A challenge that passed before is charged like a limit, and is none for whoever
+    /// answered it: it has to be met anew.
+    pub(super) fn told(&self, refusal: Error, case: &Case<'_>, outlook: &Outlook, now: Timestamp) -> Error {
+        let is_used = matches!(
+            refusal,
+            Error::LimitReached {
+                rule: RuleName::ChallengeOnce,
+                ..
+            }
+        );
+        let anew = is_used.then(|| self.guard.ask_anew(outlook, &case.subject(), now));
+        anew.flatten().unwrap_or(refusal)
+    }
+
     /// What a message costs that the guard lets pass.
     pub(super) fn costs(&self, case: &Case<'_>, outcome: StartOutcome, clearance: &Clearance) -> Costs {
         Costs::of(&self.records.rulebook, case.policy, &case.subject(), outcome, clearance)

@@ -126,9 +126,10 @@ impl Start {
                 self.decide_once(&case, &outlook, recipient.unwrap_or_else(fresh), moment)
             })
             .await;
+        let now = self.records.clock.now();
+        let decided = decided.map_err(|refusal| self.judge.told(refusal, &case, &outlook, now));
         let came_to = decided.as_ref().map(|it| (it.answer.outcome, it.answer.claim));
         let (subject, is_returning) = (case.subject(), outlook.view.is_returning);
-        let now = self.records.clock.now();
         replay::tell(&self.records, &subject, is_returning, replay::verdict_of(came_to), now);
         Ok(self.answer(&case, decided?).await)
     }

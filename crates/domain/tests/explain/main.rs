@@ -25,7 +25,7 @@ use countersign_domain::guard::{Alarm, Block, Bucket, GuardSettings, PersonKey, 
 use countersign_domain::id::{CallerId, Purpose, ShardCount, VerificationId};
 use countersign_domain::limit::RuleName;
 use countersign_domain::phone::PhoneNumber;
-use countersign_domain::ports::{Clock, Errand, GuardStore, RecipientStore};
+use countersign_domain::ports::{ChallengeRefusal, Clock, Errand, GuardStore, RecipientStore};
 use countersign_domain::request::RequestId;
 use countersign_domain::template::Platform;
 use countersign_domain::use_case::{CheckRequest, Error, StartRequest, VerificationName};
@@ -85,7 +85,7 @@ async fn an_explanation_says_what_the_start_then_answers() {
         "unanswered_sends",
         "operator_hold",
         "unfinished_per_block",
-        "challenge_once",
+        "used challenge",
         "rule",
         "budget",
         "cannot send",
@@ -304,6 +304,10 @@ fn word(answer: Result<StartOutcome, Error>, house: &House) -> String {
             built_in => built_in.as_str().to_owned(),
         },
         Err(Error::Blocked { .. }) => "blocked".to_owned(),
+        Err(Error::ChallengeRequired {
+            refusal: ChallengeRefusal::Used,
+            ..
+        }) => "used challenge".to_owned(),
         Err(Error::ChallengeRequired { .. }) => "challenge".to_owned(),
         Err(Error::CannotSend { .. }) => "cannot send".to_owned(),
         Err(error) => error.to_string(),

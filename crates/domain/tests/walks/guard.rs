@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use countersign_domain::app::Caller;
 use countersign_domain::client::Client;
 use countersign_domain::delivery::{NextStep, Rejection};
 use countersign_domain::event::Event;
 use countersign_domain::guard::{GuardSettings, Rung};
 use countersign_domain::id::ShardCount;
+use countersign_domain::limit::RuleName;
+use countersign_domain::ports::ChallengeRefusal;
 use countersign_domain::recipient::Comparison;
 use countersign_domain::use_case::{Error, ReportedDelivery, Rulebook, StartAnswer, StartRequest, VerificationName};
 use countersign_store_memory::feed::MemoryFeed;
@@ -103,8 +106,60 @@ async fn a_challenge_that_is_met_passes_once_and_a_person_who_gave_a_code_back_n
         ..Client::default()
     };
     assert!(walk.start_of(300, met.clone()).await.is_ok());
-    let again = walk.start_of(301, met).await.unwrap_err();
-    assert!(matches!(again, Error::LimitReached { .. }), "{again}");
+    walk.house.recorder.take();
+    let again = walk.start_of(301, met.clone()).await.unwrap_err();
+    let Error::ChallengeRequired {
+        refusal,
+        challenge,
+        area,
+    } = again
+    else {
+        panic!("{again}");
+    };
+    assert_eq!((refusal, area), (ChallengeRefusal::Used, "country"));
+    assert!(challenge.is_some(), "a fresh one to be met");
+    let asked = |it: &Event| matches!(it, Event::ChallengeAsked { refusal, .. } if *refusal == ChallengeRefusal::Used);
+    assert!(walk.house.recorder.take().iter().any(asked));
+}
+
+#[tokio::test]
+async fn an_answer_that_passed_before_costs_nothing_however_often_it_comes() {
+    let walk = guarded();
+    walk.attack(0..20, &Client::default()).await;
+    walk.wait(600);
+    walk.attack(100..106, &Client::default()).await;
+    walk.wait(600);
+    let met = Client {
+        challenge_answer: Some("met".to_owned()),
+        ..Client::default()
+    };
+    assert!(walk.start_of(300, met.clone()).await.is_ok());
+    for _ in 0..40 {
+        let again = walk.start_of(301, met.clone()).await.unwrap_err();
+        assert!(matches!(again, Error::ChallengeRequired { .. }), "{again}");
+    }
+    let explain = &walk.house.use_cases.explain_start;
+    let request = StartRequest {
+        phone: fixture::phone_number(301),
+        client: met,
+        ..Walk::request()
+    };
+    let operator = Caller {
+        operates: true,
+        ..fixture::caller()
+    };
+    let explained = explain
+        .execute(&operator, None, &request)
+        .await
+        .expect("it is explained");
+    let used: Vec<_> = explained.quotas.iter().map(|it| (it.rule, it.remaining.used)).collect();
+    let of_the_first = [
+        (RuleName::UnansweredSends, 0),
+        (RuleName::ChallengeOnce, 1),
+        (RuleName::UnfinishedPerBlock, 1),
+        (RuleName::UnfinishedPerCountry, 1),
+    ];
+    assert_eq!(used, of_the_first, "whoever it passed for");
 }
 
 #[tokio::test]

@@ -66,6 +66,7 @@ pub(super) fn challenge_required(
         ChallengeRefusal::Malformed => "what was given answers no challenge of this service",
         ChallengeRefusal::Wrong => "the answer to the challenge is wrong, or for another app or phone",
         ChallengeRefusal::Expired => "the answer to the challenge came too late",
+        ChallengeRefusal::Used => "the answer to the challenge has passed before",
     };
     let (subject, what) = match challenge {
         Some(_) => (

@@ -27,8 +27,8 @@ pub struct StartRefusal {
     /// Why the guard has stopped it: see `GuardBlock.alarm`. Only with `BLOCKED_BY_GUARD`.
     #[prost(string, tag = "7")]
     pub alarm: ::prost::alloc::string::String,
-    /// Why the answer to a challenge that the request holds does not count: `missing`, `malformed`, `wrong` or `expired`.
-    /// Only with `CHALLENGE_REQUIRED`.
+    /// Why the answer to a challenge that the request holds does not count: `missing`, `malformed`, `wrong`, `expired` or
+    /// `used`. Only with `CHALLENGE_REQUIRED`.
     #[prost(string, tag = "8")]
     pub challenge_refusal: ::prost::alloc::string::String,
 }
@@ -1217,7 +1217,7 @@ pub struct Client {
     pub device_id: ::prost::alloc::string::String,
     /// The device's answer to the challenge of a `CHALLENGE_REQUIRED`: at most 2,048 printable ASCII characters without
     /// spaces. Passes once, for the app and the phone it was made for, until its `challenge_expire_time`. Empty: no answer.
-    /// Without effect while no challenge is asked for. A wrong or late one is `CHALLENGE_REQUIRED` again.
+    /// Without effect while no challenge is asked for. A wrong, late or used one is `CHALLENGE_REQUIRED` again.
     #[prost(string, tag = "3")]
     pub challenge_answer: ::prost::alloc::string::String,
     /// Whether you have challenged the person by your own means just now. Counts only where the service is configured to

@@ -22,8 +22,8 @@ use crate::key::Identity;
 use crate::limit::{Charge, ChargeMode, KeyPart, KeyParts, LimitKey, Quota, RuleName};
 use crate::phone::PhoneNumber;
 use crate::ports::{
-    ChallengePass, ChallengeSubject, ChallengeVerifier, Clock, GuardStore, GuardView, NumberingPlan, Observer, Random,
-    TallyStore,
+    ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, Clock, GuardStore, GuardView, NumberingPlan,
+    Observer, Random, TallyStore,
 };
 use crate::recipient::{Comparison, Conversion, Recipient};
 use crate::rule::Subject;
@@ -154,6 +154,18 @@ impl Guard {
         Ok(clearance)
     }
 
+    /// What a caller is told whose challenge has passed before: to meet another one. `None` when nothing asks for one any
+    /// more, and the next start needs none.
+    pub(super) fn ask_anew(&self, outlook: &Outlook, subject: &Subject<'_>, now: Timestamp) -> Option<Error> {
+        let obstacle = strongest(outlook, self.rulebook.guard.as_ref()?, now)?;
+        let person = ChallengeSubject {
+            app: subject.app,
+            phone: subject.phone,
+        };
+        let area = obstacle.block.bucket.area.name();
+        Some(self.ask(area, &person, ChallengeRefusal::Used, now))
+    }
+
     /// Hears what a written record says about sends that were decided, finished or not. Never blocks.
     pub(super) fn hear(&self, before: Option<&Recipient>, after: &Recipient, now: Timestamp) {
         let Some(settings) = &self.rulebook.guard else { return };
@@ -243,15 +255,25 @@ impl Guard {
             app: subject.app,
             phone: subject.phone,
         };
-        self.challenges.verify(&person, subject.client, now).map_err(|refusal| {
-            let mut nonce = [0; 16];
-            self.random.fill(&mut nonce);
-            Error::ChallengeRequired {
-                area,
-                refusal,
-                challenge: self.challenges.issue(&person, nonce, now),
-            }
-        })
+        let met = self.challenges.verify(&person, subject.client, now);
+        met.map_err(|refusal| self.ask(area, &person, refusal, now))
+    }
+
+    /// Asks for a challenge, and says why the answer that was given does not count.
+    fn ask(
+        &self,
+        area: &'static str,
+        person: &ChallengeSubject<'_>,
+        refusal: ChallengeRefusal,
+        now: Timestamp,
+    ) -> Error {
+        let mut nonce = [0; 16];
+        self.random.fill(&mut nonce);
+        Error::ChallengeRequired {
+            area,
+            refusal,
+            challenge: self.challenges.issue(person, nonce, now),
+        }
     }
 
     /// The one time a challenge passes.
