@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use countersign_challenge::{CallersWord, ProofOfWork};
 use countersign_domain::id::ShardCount;
-use countersign_domain::ports::Observer;
+use countersign_domain::key::Identity;
+use countersign_domain::ports::{ChallengeVerifier, Observer};
 use countersign_domain::use_case::{Ports, UseCases};
 use countersign_grpc::{Callers, Config as GrpcConfig, Server};
 use countersign_monitor::{Metrics, Readiness, Scrape};
@@ -89,10 +90,7 @@ impl Service {
             limits: stores.limits,
             tallies: stores.tallies,
             guard: stores.guard,
-            challenges: match settings.challenge {
-                ChallengeKind::ProofOfWork => Arc::new(ProofOfWork::new(&rulebook.identity)),
-                ChallengeKind::Caller => Arc::new(CallersWord),
-            },
+            challenges: challenges(settings.challenge, &rulebook.identity)?,
             feed: stores.feed,
             messenger: Arc::clone(&provider) as _,
             directory: Arc::clone(&provider) as _,
@@ -210,6 +208,16 @@ impl Service {
             recorder.finish();
         }
         tracing::info!("stopped");
+    }
+}
+
+fn challenges(kind: ChallengeKind, identity: &Identity) -> Result<Arc<dyn ChallengeVerifier>, StartError> {
+    match kind {
+        ChallengeKind::ProofOfWork(settings) => {
+            let proof = ProofOfWork::with_settings(identity, settings).map_err(|mistakes| listed(&mistakes))?;
+            Ok(Arc::new(proof))
+        }
+        ChallengeKind::Caller => Ok(Arc::new(CallersWord)),
     }
 }
 

@@ -4,13 +4,14 @@
 //! covers is ours alone: beside the challenge the salt, which holds nonce and expiry, and for whom the challenge is.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use countersign_domain::client::Client;
 use countersign_domain::key::Identity;
 use countersign_domain::policy::Mistake;
 use countersign_domain::ports::{
-    ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, IssuedChallenge,
+    CHALLENGE_LIFE_MAX, ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, IssuedChallenge,
 };
 use countersign_domain::time::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
@@ -19,22 +20,20 @@ use zeroize::Zeroizing;
 
 use crate::wire::{Answer, Salt, challenge_text};
 
-/// The most a device may be asked to hash: ten seconds and more of a phone.
-const NUMBER_LARGEST: u32 = 5_000_000;
+/// What a device may be asked to hash. Fewer cost a program nothing: some milliseconds. More are 20 seconds and longer on
+/// a slow phone, and nobody waits for that (`docs/challenge.md`).
+const NUMBERS: RangeInclusive<u32> = 1_000..=1_000_000;
 
-/// An answer later than this is of no use (R17).
-const LIFE_MAX: Duration = Duration::from_secs(600);
-
-/// Shorter, and people on slow devices are refused for nothing.
-const LIFE_MIN: Duration = Duration::from_secs(60);
+/// Shorter, and people on slow devices are refused for nothing. Longer, and what was met could pass twice.
+const LIVES: RangeInclusive<Duration> = Duration::from_secs(60)..=CHALLENGE_LIFE_MAX;
 
 /// How hard a proof of work is, and how long there is for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProofOfWorkSettings {
-    /// The largest number that may have to be found; half as many hashes are needed on average. 1 to 5,000,000, by
-    /// default 100,000: 50,000 hashes on average. `docs/challenge.md` says how long these take.
+    /// The largest number that may have to be found; half as many hashes are needed on average. 1,000 to 1,000,000,
+    /// by default 100,000: 50,000 hashes on average. `docs/challenge.md` says how long these take.
     pub number_max: u32,
-    /// How long an answer is accepted: 1 to 10 minutes, by default 10.
+    /// How long an answer is accepted: 1 to 10 minutes ([`CHALLENGE_LIFE_MAX`]), by default 10.
     pub life: Duration,
 }
 
@@ -42,8 +41,29 @@ impl Default for ProofOfWorkSettings {
     fn default() -> Self {
         Self {
             number_max: 100_000,
-            life: LIFE_MAX,
+            life: CHALLENGE_LIFE_MAX,
         }
+    }
+}
+
+impl ProofOfWorkSettings {
+    /// Everything that is wrong with these settings.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let Self { number_max, life } = self;
+        let mut mistakes = Vec::new();
+        if !NUMBERS.contains(number_max) {
+            mistakes.push(Mistake {
+                field: "number_max",
+                problem: "must be 1000 to 1000000: half as many hashes are needed on average".to_owned(),
+            });
+        }
+        if !LIVES.contains(life) {
+            mistakes.push(Mistake {
+                field: "life",
+                problem: "must be 1 to 10 minutes".to_owned(),
+            });
+        }
+        mistakes
     }
 }
 
@@ -67,19 +87,7 @@ impl ProofOfWork {
     ///
     /// How hard a challenge is, is decided when it is given out: an answer to an easier or harder one of before counts.
     pub fn with_settings(identity: &Identity, settings: ProofOfWorkSettings) -> Result<Self, Vec<Mistake>> {
-        let mut mistakes = Vec::new();
-        if !(1..=NUMBER_LARGEST).contains(&settings.number_max) {
-            mistakes.push(Mistake {
-                field: "number_max",
-                problem: format!("must be 1 to {NUMBER_LARGEST}: half as many hashes are needed on average"),
-            });
-        }
-        if !(LIFE_MIN..=LIFE_MAX).contains(&settings.life) {
-            mistakes.push(Mistake {
-                field: "life",
-                problem: "must be 1 to 10 minutes".to_owned(),
-            });
-        }
+        let mistakes = settings.mistakes();
         if !mistakes.is_empty() {
             return Err(mistakes);
         }

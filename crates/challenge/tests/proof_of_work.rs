@@ -8,7 +8,9 @@ use countersign_domain::client::{CHALLENGE_ANSWER_BYTES_MAX, Client};
 use countersign_domain::id::AppId;
 use countersign_domain::key::{Identity, SecretKey};
 use countersign_domain::phone::PhoneNumber;
-use countersign_domain::ports::{ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, Random};
+use countersign_domain::ports::{
+    CHALLENGE_LIFE_MAX, ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, Random,
+};
 use countersign_domain::time::Timestamp;
 use countersign_testkit::random::{SeededRandom, seed_or};
 use data_encoding::{BASE64, HEXLOWER};
@@ -34,7 +36,7 @@ impl Case {
 
     fn of(app: &str, phone: &str) -> Self {
         let settings = ProofOfWorkSettings {
-            number_max: 300,
+            number_max: 1_000,
             ..ProofOfWorkSettings::default()
         };
         Self {
@@ -119,7 +121,7 @@ fn a_challenge_has_the_form_of_altcha_and_no_phone_in_it() {
     let seconds = (NOW.unix_millis() + 600_000) / 1000;
     assert_eq!(issued.expires_at, Timestamp::from_unix_millis(seconds * 1000));
     assert_eq!(challenge["algorithm"], "SHA-256");
-    assert_eq!(challenge["maxnumber"], 300);
+    assert_eq!(challenge["maxnumber"], 1_000);
     assert_eq!(
         challenge["salt"],
         format!("{}?expires={seconds}&", HEXLOWER.encode(&NONCE))
@@ -139,7 +141,7 @@ fn numbers_are_spread_over_the_whole_range_and_cannot_be_told_from_the_nonce() {
         nonce[..4].copy_from_slice(&round.to_be_bytes());
         let issued = case.verifier.issue(&case.subject(), nonce, NOW).expect("a challenge");
         let answer = solved(&serde_json::from_str(&issued.text).expect("JSON")).expect("a number");
-        tenths[usize::try_from(answer["number"].as_u64().expect("a number") * 10 / 301).expect("small")] += 1;
+        tenths[usize::try_from(answer["number"].as_u64().expect("a number") * 10 / 1_001).expect("small")] += 1;
         let elsewhere = other.issue(&case.subject(), nonce, NOW).expect("a challenge");
         assert_ne!(issued.text, elsewhere.text);
     }
@@ -309,7 +311,8 @@ fn whatever_is_done_to_an_answer_only_the_answer_itself_passes() {
     println!("COUNTERSIGN_SEED={seed}");
     let random = SeededRandom::new(seed);
     let case = Case::new();
-    let json = case.answer().to_string();
+    let answer = case.answer();
+    let json = answer.to_string();
     let good = BASE64.encode(json.as_bytes());
     let mut passed = 0;
     for round in 0..100_000 {
@@ -330,7 +333,7 @@ fn whatever_is_done_to_an_answer_only_the_answer_itself_passes() {
             let decoded = BASE64.decode(text.as_bytes()).expect("it was read");
             let read: Value = serde_json::from_slice(&decoded).expect("it was read");
             for field in ["algorithm", "challenge", "number", "salt", "signature"] {
-                assert_eq!(read[field], case.answer()[field], "round {round}");
+                assert_eq!(read[field], answer[field], "round {round}");
             }
         }
     }
@@ -355,18 +358,26 @@ fn mutate(bytes: &mut Vec<u8>, dice: &[u8]) {
 
 #[test]
 fn settings_that_make_no_sense_are_all_named() {
-    let settings = ProofOfWorkSettings {
-        number_max: 0,
-        life: Duration::from_secs(3600),
-    };
-    let mistakes = ProofOfWork::with_settings(&identity(7), settings).expect_err("two mistakes");
-    let fields: Vec<_> = mistakes.iter().map(|it| it.field).collect();
-    assert_eq!(fields, ["number_max", "life"]);
-    assert!(ProofOfWork::with_settings(&identity(7), ProofOfWorkSettings::default()).is_ok());
+    let moment = Duration::from_millis(1);
+    for (number_max, life) in [
+        (0, Duration::from_secs(3600)),
+        (999, CHALLENGE_LIFE_MAX + moment),
+        (1_000_001, Duration::from_secs(60).saturating_sub(moment)),
+    ] {
+        let settings = ProofOfWorkSettings { number_max, life };
+        let mistakes = ProofOfWork::with_settings(&identity(7), settings).expect_err("two mistakes");
+        let fields: Vec<_> = mistakes.iter().map(|it| it.field).collect();
+        assert_eq!(fields, ["number_max", "life"]);
+    }
+    for (number_max, life) in [(1_000, Duration::from_secs(60)), (1_000_000, CHALLENGE_LIFE_MAX)] {
+        let settings = ProofOfWorkSettings { number_max, life };
+        assert_eq!(settings.mistakes(), []);
+    }
+    assert_eq!(ProofOfWorkSettings::default().mistakes(), []);
 }
 
 #[test]
 fn the_key_is_in_no_debug_output() {
     let shown = format!("{:?}", Case::new().verifier);
-    assert!(shown.contains("number_max: 300") && !shown.contains("key"), "{shown}");
+    assert!(shown.contains("number_max: 1000") && !shown.contains("key"), "{shown}");
 }

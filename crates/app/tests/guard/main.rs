@@ -20,6 +20,7 @@ mod held;
 mod needles;
 
 mod blocks;
+mod challenges;
 mod decisions;
 mod explain;
 mod hand;

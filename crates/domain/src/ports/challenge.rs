@@ -1,9 +1,15 @@
 //! Telling people from programs.
 
+use std::time::Duration;
+
 use crate::client::Client;
 use crate::id::AppId;
 use crate::phone::PhoneNumber;
 use crate::time::Timestamp;
+
+/// How long an answer to a challenge may be accepted (R17). What was met is remembered for twice as long, so that it
+/// passes once even where a clock is minutes behind.
+pub const CHALLENGE_LIFE_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// Whom a challenge is for.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +25,7 @@ pub struct ChallengeSubject<'a> {
 pub struct IssuedChallenge {
     /// What the caller hands to the person's device.
     pub text: String,
-    /// Until when an answer is accepted.
+    /// Until when an answer is accepted: at most [`CHALLENGE_LIFE_MAX`] after it was given out.
     pub expires_at: Timestamp,
 }
 

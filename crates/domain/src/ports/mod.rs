@@ -12,7 +12,9 @@ mod stores;
 mod world;
 
 pub use catalog::{CatalogError, Preview, PreviewOrder, TemplateCatalog, TemplateOrder, TemplateReceipt};
-pub use challenge::{ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, IssuedChallenge};
+pub use challenge::{
+    CHALLENGE_LIFE_MAX, ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, IssuedChallenge,
+};
 pub use guard::{
     BatchId, COUNT_MAX, GuardStore, GuardView, ScoreChange, StoredBlock, TALLY_RANGE_MAX, Tally, TallyStore,
 };

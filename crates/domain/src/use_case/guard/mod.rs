@@ -9,7 +9,6 @@ mod tests;
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use crate::country::CountryCode;
 use crate::event::Event;
@@ -22,8 +21,8 @@ use crate::key::Identity;
 use crate::limit::{Charge, ChargeMode, KeyPart, KeyParts, LimitKey, Quota, RuleName};
 use crate::phone::PhoneNumber;
 use crate::ports::{
-    ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, Clock, GuardStore, GuardView, NumberingPlan,
-    Observer, Random, TallyStore,
+    CHALLENGE_LIFE_MAX, ChallengePass, ChallengeRefusal, ChallengeSubject, ChallengeVerifier, Clock, GuardStore,
+    GuardView, NumberingPlan, Observer, Random, TallyStore,
 };
 use crate::recipient::{Comparison, Conversion, Recipient};
 use crate::rule::Subject;
@@ -32,10 +31,11 @@ use crate::use_case::{Error, Ports, Rulebook};
 use heard::Heard;
 pub(super) use usual::Usual;
 
-/// How long a challenge that was met is remembered, so that it passes once: longer than any challenge is accepted.
+/// How long a challenge that was met is remembered, so that it passes once: longer than any challenge is accepted, also
+/// by a clock that is five minutes behind.
 const CHALLENGE_ONCE: Quota = Quota::Rate {
     burst: NonZeroU32::MIN,
-    interval: Duration::from_secs(20 * 60),
+    interval: CHALLENGE_LIFE_MAX.saturating_mul(2),
 };
 
 /// What stops those who have codes sent that nobody gives back.

@@ -4,6 +4,7 @@ mod sharing;
 mod world;
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::*;
 use crate::app::Apps;
