@@ -250,6 +250,8 @@ pub enum Event {
     },
     /// What the guard heard could not be counted yet; it is tried again.
     GuardUnheard,
+    /// A number turned out to be another spelling of a line: from now on both have one budget.
+    LineLearnt,
     /// A message was reserved for on a budget: so much of its window is spent by now, reservations included.
     BudgetCharged {
         /// For which app.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_domain::client::Client;
+use countersign_domain::guard::PersonKey;
 use countersign_domain::id::{RecipientKey, Shard, ShardCount};
 use countersign_domain::limit::{Charge, ChargeMode, KeyPart, KeyParts, LimitKey, RuleName, peek};
 use countersign_domain::ports::{Clock, Erased, LimitStore, RecipientStore, Replaced, StoreError, Stored, Version};
@@ -105,7 +106,7 @@ async fn race(starts: usize, with_request_ids: bool, turns_per_write: usize) -> 
         key: LimitKey::derive(
             &fixture::identity(),
             RuleName::UnansweredSends,
-            fixture::phone().expose().as_bytes(),
+            PersonKey::of(&fixture::identity(), &fixture::phone()).as_bytes(),
         ),
         quota: fixture::policy().unanswered_quota(),
         amount: std::num::NonZeroU64::MIN,

@@ -30,6 +30,7 @@ struct Guard {
     blocks: Kept<BucketKey, StoredBlock>,
     scores: Kept<BucketKey, u64>,
     persons: Kept<PersonKey, ()>,
+    lines: Kept<PersonKey, PersonKey>,
     batches: Batches,
     /// Counted for all buckets together, so that a block that comes back never has a version somebody saw before.
     last_version: u64,
@@ -41,11 +42,11 @@ impl MemoryGuard {
         Self::default()
     }
 
-    /// How many blocks, scores, persons and batches are held, those included whose time is over and which no write has
+    /// How many blocks, scores, persons, lines and batches are held, those included whose time is over and which no write has
     /// dropped yet.
     pub fn len(&self) -> usize {
         let guard = lock(&self.0);
-        guard.blocks.len() + guard.scores.len() + guard.persons.len() + guard.batches.len()
+        guard.blocks.len() + guard.scores.len() + guard.persons.len() + guard.lines.len() + guard.batches.len()
     }
 
     /// Whether nothing is held.
@@ -67,6 +68,7 @@ impl GuardStore for MemoryGuard {
         Ok(GuardView {
             blocks: buckets.iter().map(|key| guard.blocks.get(*key).cloned()).collect(),
             is_returning: person.is_some_and(|person| guard.persons.get(person).is_some()),
+            line: person.and_then(|person| guard.lines.get(person).copied()),
         })
     }
 
@@ -121,8 +123,21 @@ impl GuardStore for MemoryGuard {
         Ok(())
     }
 
+    async fn learn_line(
+        &self,
+        person: PersonKey,
+        line: PersonKey,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        lock(&self.0).lines.put(person, line, until, now);
+        Ok(())
+    }
+
     async fn forget(&self, person: PersonKey) -> Result<(), StoreError> {
-        lock(&self.0).persons.remove(person);
+        let mut guard = lock(&self.0);
+        guard.persons.remove(person);
+        guard.lines.remove(person);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What the guard remembers, on Redis: a string for each block, score and person, and a sorted set per shard as the index
+//! What the guard remembers, on Redis: a string for each block, score, person and line, and a sorted set per shard as the index
 //! of blocks.
 
 use std::sync::{Arc, LazyLock};
@@ -41,16 +41,23 @@ pub struct RedisGuard {
 impl GuardStore for RedisGuard {
     async fn look(&self, buckets: &[BucketKey], person: Option<PersonKey>) -> Result<GuardView, StoreError> {
         let mut names: Vec<_> = buckets.iter().map(|key| self.keys.block(*key)).collect();
-        names.extend(person.map(|person| self.keys.person(person)));
-        let mut found = self.values(&names).await?;
-        let is_returning = person.is_some() && found.pop().flatten().is_some();
+        names.extend(
+            person
+                .iter()
+                .flat_map(|it| [self.keys.person(*it), self.keys.line(*it)]),
+        );
+        let mut found = self.values(&names).await?.into_iter();
+        let blocks: Vec<_> = found.by_ref().take(buckets.len()).collect();
+        let is_returning = found.next().flatten().is_some();
+        let line = found.next().flatten().map(|bytes| read_line(&bytes)).transpose()?;
         let block = |(key, bytes): (&BucketKey, Option<Vec<u8>>)| {
             bytes.map(|bytes| block::read(&self.sealer, *key, &bytes)).transpose()
         };
-        let blocks = buckets.iter().zip(found).map(block);
+        let blocks = buckets.iter().zip(blocks).map(block);
         Ok(GuardView {
             blocks: blocks.collect::<Result<_, _>>()?,
             is_returning,
+            line,
         })
     }
 
@@ -126,20 +133,38 @@ impl GuardStore for RedisGuard {
     }
 
     async fn remember(&self, person: PersonKey, until: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        if until <= now {
-            return self.forget(person).await;
-        }
-        let mut set = cmd("SET");
-        set.arg(self.keys.person(person)).arg(1).arg("PX").arg(life(until, now));
-        Ok(self.link.ask(&set).await?)
+        self.keep(&self.keys.person(person), b"1", until, now).await
+    }
+
+    async fn learn_line(
+        &self,
+        person: PersonKey,
+        line: PersonKey,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.keep(&self.keys.line(person), line.as_bytes(), until, now).await
     }
 
     async fn forget(&self, person: PersonKey) -> Result<(), StoreError> {
-        Ok(self.link.ask(cmd("DEL").arg(self.keys.person(person))).await?)
+        // Both are in the person's shard.
+        let mut forget = cmd("DEL");
+        forget.arg(self.keys.person(person)).arg(self.keys.line(person));
+        Ok(self.link.ask(&forget).await?)
     }
 }
 
 impl RedisGuard {
+    /// Keeps a value until then; not at all when that is over.
+    async fn keep(&self, name: &[u8], value: &[u8], until: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        if until <= now {
+            return Ok(self.link.ask(cmd("DEL").arg(name)).await?);
+        }
+        let mut set = cmd("SET");
+        set.arg(name).arg(value).arg("PX").arg(life(until, now));
+        Ok(self.link.ask(&set).await?)
+    }
+
     /// The values of keys, in order and as of one moment. Asks nothing for nothing.
     async fn values(&self, names: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         if names.is_empty() {
@@ -176,6 +201,14 @@ impl RedisGuard {
         }
         Ok(())
     }
+}
+
+/// A line that cannot be read is an error: taken for none, it would have a budget more.
+fn read_line(bytes: &[u8]) -> Result<PersonKey, StoreError> {
+    let bytes = bytes.try_into();
+    bytes
+        .map(PersonKey::from_bytes)
+        .map_err(|_| StoreError::Corrupt("a line that is not one".into()))
 }
 
 impl std::fmt::Debug for RedisGuard {

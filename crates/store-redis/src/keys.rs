@@ -15,6 +15,7 @@
 //! | `cs:{n}:i` | sorted set | the blocks of a shard: buckets by `raised_at`, in milliseconds | a day beyond the longest block in it | 120 per block |
 //! | `cs:{n}:s:<16>` | string | the score of one bucket, in thousandths; none for zero | 35 days from its last change | 120 |
 //! | `cs:{n}:p:<16>` | string | 1: a person who gave a code back | as long as the caller says (90 days) | 120 |
+//! | `cs:{n}:a:<16>` | string | sixteen bytes: the line that a person's number is another spelling of, a `PersonKey` | as long as the caller says (400 days), renewed by every message to it | 155 |
 //! | `cs:{n}:t:<16>:<day>` | hash | how often something happened in each hour of a day, by the hours since 1970 | 35 days and an hour beyond its day, from the writer's `now` | 390 with all its hours |
 //! | `cs:{n}:m:<16>` | string | 1: a batch of scores that was counted | 20 minutes | 120 |
 //! | `cs:{n}:n:<16>` | string | 1: a batch of tallies that was counted | 20 minutes | 120 |
@@ -149,6 +150,11 @@ impl Keys {
         self.digest(key.shard(self.count).number(), b'p', key.as_bytes())
     }
 
+    /// The line that the person's number is another spelling of.
+    pub(crate) fn line(&self, key: PersonKey) -> Vec<u8> {
+        self.digest(key.shard(self.count).number(), b'a', key.as_bytes())
+    }
+
     /// The counts of one day, which is numbered from the first one of 1970.
     pub(crate) fn tallies(&self, key: SeriesKey, day: u64) -> Vec<u8> {
         let mut name = self.digest(key.shard(self.count).number(), b't', key.as_bytes());
@@ -227,6 +233,7 @@ mod tests {
             (keys().block(BucketKey::from_bytes([0x2b; 16])), 'b'),
             (keys().score(BucketKey::from_bytes([0x2b; 16])), 's'),
             (keys().person(PersonKey::from_bytes([0x2b; 16])), 'p'),
+            (keys().line(PersonKey::from_bytes([0x2b; 16])), 'a'),
             (keys().score_batch(BatchId([0x2b; 16])), 'm'),
             (keys().tally_batch(BatchId([0x2b; 16])), 'n'),
         ] {

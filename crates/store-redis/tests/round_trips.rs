@@ -15,7 +15,8 @@ use countersign_domain::delivery::DeliveryReport;
 use countersign_domain::guard::{PersonKey, SeriesKey};
 use countersign_domain::id::{RecipientKey, Shard};
 use countersign_domain::ports::{
-    BatchId, Erased, GuardStore, RecipientStore, Replaced, ScoreChange, StoreError, Stored, Tally, TallyStore, Version,
+    Accepted, BatchId, Erased, GuardStore, RecipientStore, Replaced, ScoreChange, StoreError, Stored, Tally,
+    TallyStore, Version,
 };
 use countersign_domain::recipient::Recipient;
 use countersign_domain::time::{DAY, Timestamp};
@@ -25,6 +26,7 @@ use countersign_store_redis::recipients::RedisRecipients;
 use countersign_testkit::contract::recipient_store::SHARDS;
 use countersign_testkit::fixture::{now, phone, phone_number};
 use countersign_testkit::house::House;
+use countersign_testkit::messenger::accepted;
 use countersign_testkit::redis_server::RedisServer;
 
 use crate::common::guard::bucket_in;
@@ -54,11 +56,12 @@ async fn open_house() -> (RedisServer, House) {
 }
 
 #[tokio::test]
-async fn a_start_is_three_round_trips_and_the_record_of_its_send_one() {
+async fn a_start_is_four_round_trips_and_the_record_of_its_send_one() {
     let (server, house) = open_house().await;
     let (commands, started) = asked(&server, start(&house, &phone())).await;
     assert_eq!(started.unwrap().outcome, StartOutcome::Opened);
-    assert_eq!(commands, ["GET", "EVALSHA", "EVALSHA"]);
+    // Whose line it is, the record, the charge, and the write.
+    assert_eq!(commands, ["MGET", "GET", "EVALSHA", "EVALSHA"]);
     let (commands, ()) = asked(&server, house.run_errands()).await;
     // One for a slice of the sender's throughput, which serves the next 50 messages too, and one for the record.
     assert_eq!(commands, ["EVALSHA", "EVALSHA"]);
@@ -70,7 +73,7 @@ async fn a_start_is_three_round_trips_and_the_record_of_its_send_one() {
 }
 
 #[tokio::test]
-async fn with_all_the_defaults_and_a_budget_a_start_is_one_round_trip_more_and_a_check_none() {
+async fn with_all_the_defaults_and_a_budget_neither_a_start_nor_a_check_is_a_round_trip_more() {
     let server = RedisServer::start();
     let redis = instance_of_house(&config(&server));
     redis.look().await.unwrap();
@@ -78,7 +81,7 @@ async fn with_all_the_defaults_and_a_budget_a_start_is_one_round_trip_more_and_a
     let (commands, started) = asked(&server, start(&house, &phone())).await;
     let started = started.unwrap();
     assert_eq!(started.outcome, StartOutcome::Opened);
-    // What the guard knows is the one more. Rules, budgets and what is unfinished are charged in one step, whichever
+    // What the guard knows is answered with the line. Rules, budgets and what is unfinished are charged in one step, whichever
     // shards they are in.
     assert_eq!(commands, ["MGET", "GET", "EVALSHA", "EVALSHA"]);
     let (commands, ()) = asked(&server, house.run_errands()).await;
@@ -122,13 +125,34 @@ async fn what_the_guard_heard_of_many_is_shared_in_two_round_trips_and_one_for_e
 }
 
 #[tokio::test]
-async fn a_start_that_joins_is_one_round_trip() {
+async fn a_start_that_joins_is_two_round_trips() {
     let (server, house) = open_house().await;
     start(&house, &phone()).await.unwrap();
     house.run_errands().await;
     let (commands, joined) = asked(&server, start(&house, &phone())).await;
     assert_eq!(joined.unwrap().outcome, StartOutcome::Joined);
-    assert_eq!(commands, ["GET"]);
+    assert_eq!(commands, ["MGET", "GET"]);
+}
+
+/// The line is remembered and the message counted there. Once it is known, only the line is remembered anew.
+#[tokio::test]
+async fn a_message_to_another_spelling_is_two_round_trips_more_when_that_is_learnt_and_then_one() {
+    let (server, house) = open_house().await;
+    for (n, expected) in (10..).zip([&["SET", "EVALSHA", "EVALSHA"][..], &["SET", "EVALSHA"]]) {
+        // Somebody else's, for a slice of the sender's throughput.
+        start(&house, &phone_number(n)).await.unwrap();
+        house.run_errands().await;
+        house.messenger.answer_next(Ok(Accepted {
+            number: Some(phone_number(1)),
+            ..accepted()
+        }));
+        let (commands, started) = asked(&server, start(&house, &phone_number(2))).await;
+        assert!(started.is_ok());
+        assert_eq!(commands, ["MGET", "GET", "EVALSHA", "EVALSHA"]);
+        let (commands, ()) = asked(&server, house.run_errands()).await;
+        assert_eq!(commands, expected);
+        house.clock.advance(Duration::from_secs(60));
+    }
 }
 
 #[tokio::test]
@@ -228,13 +252,15 @@ async fn a_conflict_costs_exactly_one_round_trip_more() {
         store: redis.recipients(),
         is_armed: AtomicBool::new(false),
     });
-    let house = House::new(Arc::clone(&rival) as _, Arc::new(redis.limits()), redis.feed());
+    let house = House::builder(Arc::clone(&rival) as _, Arc::new(redis.limits()), redis.feed())
+        .guard(Arc::new(redis.guard()), Arc::new(redis.tallies()))
+        .build();
 
     rival.is_armed.store(true, Ordering::SeqCst);
     let (commands, started) = asked(&server, start(&house, &phone())).await;
     assert_eq!(started.unwrap().outcome, StartOutcome::Opened);
-    // The load and the charge, the rival's write, the conflict, and the write of what was decided anew.
-    assert_eq!(commands, ["GET", "EVALSHA", "EVALSHA", "EVALSHA", "EVALSHA"]);
+    // The line, the load and the charge, the rival's write, the conflict, and the write of what was decided anew.
+    assert_eq!(commands, ["MGET", "GET", "EVALSHA", "EVALSHA", "EVALSHA", "EVALSHA"]);
 
     house.run_errands().await;
     let code = house.messenger.last_code_for(&phone()).unwrap();

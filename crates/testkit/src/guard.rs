@@ -19,6 +19,7 @@ impl GuardStore for NoGuard {
         Ok(GuardView {
             blocks: vec![None; buckets.len()],
             is_returning: false,
+            line: None,
         })
     }
 
@@ -46,6 +47,10 @@ impl GuardStore for NoGuard {
     }
 
     async fn remember(&self, _: PersonKey, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn learn_line(&self, _: PersonKey, _: PersonKey, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -114,6 +114,7 @@ pub const fn accepted() -> Accepted {
     Accepted {
         held: false,
         message: None,
+        number: None,
     }
 }
 

@@ -63,10 +63,12 @@ impl MessengerHarness for Scripted {
             Behaviour::Accepts => self.provider.answer_always(Ok(Accepted {
                 held: false,
                 message: None,
+                number: None,
             })),
             Behaviour::AcceptsHeld => self.provider.answer_always(Ok(Accepted {
                 held: true,
                 message: None,
+                number: None,
             })),
             Behaviour::RefusesRecipient => refuse(NextStep::Rejected(Rejection::Undeliverable)),
             Behaviour::RefusesTemplate => refuse(NextStep::Misconfigured(Fault::Template)),

@@ -1,6 +1,7 @@
 //! What an answer to a send means. Pure: the bytes are already here.
 
 use countersign_domain::delivery::{Fault, MessageId, NextStep, ProviderReport, ThrottleScope};
+use countersign_domain::phone::PhoneNumber;
 use countersign_domain::ports::Accepted;
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,6 +37,9 @@ impl From<NextStep> for Refusal {
 #[derive(Deserialize)]
 struct Taken {
     messages: Vec<TakenMessage>,
+    /// Whatever it is: only a number of the person in it says something.
+    #[serde(default)]
+    contacts: Value,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +48,15 @@ struct TakenMessage {
     id: String,
     #[serde(default)]
     message_status: Value,
+}
+
+impl Taken {
+    /// The number WhatsApp knows the person by: Meta writes its digits without a plus, and may leave it out. What is no
+    /// number is none, and nobody hears what it was.
+    fn number(&self) -> Option<PhoneNumber> {
+        let digits = self.contacts.get(0)?.get("wa_id")?.as_str()?;
+        PhoneNumber::parse(&format!("+{digits}")).ok()
+    }
 }
 
 impl Answer<'_> {
@@ -92,6 +105,7 @@ impl Answer<'_> {
         Some(Accepted {
             held,
             message: Some(id),
+            number: taken.number(),
         })
     }
 

@@ -60,6 +60,7 @@ impl Observer for EventLog {
             | Event::ChallengeAsked { .. }
             | Event::GuardAlarmed { .. }
             | Event::GuardUnheard
+            | Event::LineLearnt
             | Event::BudgetNear { .. }
             | Event::BudgetCharged { .. }
             | Event::ChargeLost { .. }

@@ -38,6 +38,9 @@ pub(super) fn about_protection(event: &Event) {
         Event::GuardUnheard => {
             tracing::warn!("the guard cannot share what it heard; it keeps it and tries again");
         }
+        Event::LineLearnt => {
+            tracing::debug!("a number is another spelling of a line");
+        }
         Event::BudgetNear {
             rule,
             parts,

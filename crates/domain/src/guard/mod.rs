@@ -7,12 +7,14 @@
 mod baseline;
 mod bucket;
 mod ladder;
+mod line;
 mod score;
 mod settings;
 
 pub use baseline::{Baseline, CountryHistory, Hours, usual_wrong};
 pub use bucket::{Area, Bucket, BucketKey, NumberBlock, PersonKey, SeriesKey, buckets_of};
 pub use ladder::{Alarm, Block, Rung, is_outdated};
+pub use line::{LINE_MEMORY, line_of};
 pub use score::{
     ALARM, FINISHED_MAX, FINISHED_MIN, FlooredSum, Points, WRONG_MAX, WRONG_MIN, guess_change, guess_counts,
     guess_points, send_change, send_counts, send_points,

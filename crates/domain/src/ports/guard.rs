@@ -93,6 +93,8 @@ pub struct GuardView {
     pub blocks: Vec<Option<StoredBlock>>,
     /// Whether the person gave a code back lately.
     pub is_returning: bool,
+    /// The line the person's number is another spelling of, if that was learnt.
+    pub line: Option<PersonKey>,
 }
 
 /// What the guard remembers, for all instances.
@@ -102,7 +104,8 @@ pub struct GuardView {
 /// `now`, also by calls at the same time; all of it or nothing. Of concurrent replaces of one block that saw the same
 /// version exactly one is written, and the score of its bucket is zero after it; a refused one changes neither. A version
 /// is never given twice for one bucket, not even after its block was taken away. A block stays readable at least until
-/// its `kept_until`, a person until its `until`, a score for 35 days after its last change, and none of them for ever.
+/// its `kept_until`, a person and a line until their `until`, a score for 35 days after its last change, and none of them
+/// for ever.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait GuardStore: Send + Sync {
@@ -135,6 +138,16 @@ pub trait GuardStore: Send + Sync {
     /// was remembered before is replaced, whether it was longer or not.
     async fn remember(&self, person: PersonKey, until: Timestamp, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Forgets the person, known or not.
+    /// Remembers until `until`, counted from `now`, that the person's number is another spelling of `line`; not at all
+    /// when that is over. What was remembered before is replaced, whether it was longer or not.
+    async fn learn_line(
+        &self,
+        person: PersonKey,
+        line: PersonKey,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets the person, known or not: that a code was given back, and the line.
     async fn forget(&self, person: PersonKey) -> Result<(), StoreError>;
 }

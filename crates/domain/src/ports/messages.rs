@@ -43,6 +43,9 @@ pub struct Accepted {
     pub held: bool,
     /// What it calls the message.
     pub message: Option<MessageId>,
+    /// The number it knows the person by, if it said one. It may be another spelling of the one that was asked for
+    /// (Meta: `wa_id`).
+    pub number: Option<PhoneNumber>,
 }
 
 /// Why a message was not taken, or may not have been.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::code::LENGTH_MAX;
 use crate::delivery::{Delivery, DeliveryState, FailureReason};
+use crate::guard::PersonKey;
 use crate::limit::{LimitKey, Quota, RuleName};
 use crate::recipient::effects::{ChargeTag, Charged, Conversion, Converted, Effects, Freed, MessagePrice, Settles};
 use crate::recipient::{Claim, Recipient};
@@ -29,6 +30,8 @@ pub struct SendCost {
     pub maturity: Option<Duration>,
     /// How many characters a new code has at least.
     pub code_length_min: u8,
+    /// The line it is charged to, when the phone is another spelling of it.
+    pub line: Option<PersonKey>,
 }
 
 impl ChargeTag {
@@ -62,6 +65,7 @@ impl Recipient {
         let Some(verification) = self.verifications.iter_mut().find(|it| it.serial == claim.serial) else {
             return;
         };
+        self.line = cost.line;
         if verification.deliveries.len() == 1 {
             let length = verification.recipe.length.max(cost.code_length_min).min(LENGTH_MAX);
             verification.recipe.length = length;

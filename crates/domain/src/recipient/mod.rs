@@ -30,6 +30,7 @@ pub use view::{Allowance, VerificationView};
 
 use crate::code::{Code, CodeOwner, Salt};
 use crate::delivery::{Delivery, DeliveryNumber, DeliveryState, FailureReason, MessageTag};
+use crate::guard::PersonKey;
 use crate::id::{AppId, Purpose, Serial};
 use crate::key::KeyRing;
 use crate::phone::PhoneNumber;
@@ -55,6 +56,8 @@ pub struct Recipient {
     pub purpose: Purpose,
     /// The phone, only while a verification is open (R35): nothing else needs it.
     pub phone: Option<PhoneNumber>,
+    /// The line that `phone` is another spelling of, as far as it was known when the last message was decided or taken.
+    pub line: Option<PersonKey>,
     /// The salt of every code of this record.
     pub salt: Salt,
     /// The number of the newest verification ever opened.
@@ -96,6 +99,7 @@ impl Recipient {
             app,
             purpose,
             phone: None,
+            line: None,
             salt,
             last_serial: 0,
             verifications: Vec::new(),
@@ -220,6 +224,7 @@ impl Recipient {
     /// Ends the open verification: nothing more is sent for it, and the phone is no longer needed.
     fn finish(&mut self, state: VerificationState) {
         self.phone = None;
+        self.line = None;
         let Some(open) = self.open_mut() else { return };
         open.state = state;
         let ended_at = state.ended_at().unwrap_or(open.opened_at);

@@ -7,6 +7,7 @@ use crate::delivery::{
     Delivery, DeliveryNumber, DeliveryReport, DeliveryState, FailureReason, IdentityHash, MessageTag, NextStep,
     ProviderReport,
 };
+use crate::guard::PersonKey;
 use crate::id::Serial;
 use crate::key::KeyRing;
 use crate::policy::Policy;
@@ -49,6 +50,8 @@ pub enum AttemptResult {
         held: bool,
         /// What the message is recognised by.
         message: Option<MessageTag>,
+        /// The line the phone is another spelling of, as far as that is known by now.
+        line: Option<PersonKey>,
     },
     /// It did not, or nobody knows.
     Failed {
@@ -176,7 +179,7 @@ impl Recipient {
             return false;
         };
         let moved = match result {
-            AttemptResult::Accepted { held, message } => {
+            AttemptResult::Accepted { held, message, line: _ } => {
                 let is_news = delivery.know(*message);
                 delivery.accept(*held, policy, now) || is_news
             }
@@ -196,7 +199,7 @@ impl Recipient {
         if moved {
             self.after_move(claim.serial, now);
         }
-        moved
+        moved | self.know_line(claim.serial, result)
     }
 
     /// Puts a claimed message off, because no sender is free. It was not handed to anybody and costs no try; when it
@@ -287,6 +290,18 @@ impl Recipient {
         if self.open().is_some_and(|it| it.serial == serial) {
             self.give_up_if_hopeless(now);
         }
+    }
+
+    /// Takes note of the line, for as long as the phone is kept. Returns whether that is news.
+    fn know_line(&mut self, serial: Serial, result: &AttemptResult) -> bool {
+        let AttemptResult::Accepted { line, .. } = result else {
+            return false;
+        };
+        let is_news = self.line != *line && self.open().is_some_and(|it| it.serial == serial);
+        if is_news {
+            self.line = *line;
+        }
+        is_news
     }
 
     fn claimed(&mut self, claim: Claim) -> Option<&mut Delivery> {

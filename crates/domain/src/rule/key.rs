@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::client::Client;
 use crate::country::CountryCode;
+use crate::guard::PersonKey;
 use crate::id::{AppId, CallerId, Purpose};
 use crate::key::{Identity, truncated};
 use crate::limit::{KeyPart, KeyParts, LimitKey, RuleName};
@@ -17,6 +18,8 @@ const BLOCK_DIGITS: usize = 4;
 pub struct Subject<'a> {
     /// The phone in its canonical form ([`crate::ports::NumberingPlan::canonical`]).
     pub phone: &'a PhoneNumber,
+    /// The line it is a number of: the key of `phone`, or of the number that WhatsApp knows the person by.
+    pub line: PersonKey,
     /// Its country, if it has one.
     pub country: Option<CountryCode>,
     /// What the caller says about the device.
@@ -52,7 +55,7 @@ impl Subject<'_> {
         fields.push(rule.as_str().as_bytes());
         for part in parts.iter() {
             match part {
-                KeyPart::Phone => fields.extend([b"p", self.phone.expose().as_bytes()]),
+                KeyPart::Phone => fields.extend([b"p", &self.line.as_bytes()[..]]),
                 KeyPart::ClientIp => fields.extend(self.or_caller(b"i", b"I", address.as_ref().map(Address::whole))),
                 KeyPart::ClientNetwork => {
                     fields.extend(self.or_caller(b"n", b"N", address.as_ref().map(Address::network)));

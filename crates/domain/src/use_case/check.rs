@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::code::{Guess, LENGTH_MAX};
 use crate::context::ContextDigest;
 use crate::event::Event;
+use crate::guard::PersonKey;
 use crate::id::{Identified, RecipientKey, Serial};
 use crate::limit::Charge;
 use crate::phone::PhoneNumber;
@@ -133,6 +134,12 @@ impl Check {
         let rulebook = &self.records.rulebook;
         // The phone leaves the record with the approval, and what is charged and goes back does so under its name.
         let phone = recipient.phone.as_ref().map(|it| self.numbering.canonical(it));
+        let line = |phone| {
+            recipient
+                .line
+                .unwrap_or_else(|| PersonKey::of(&rulebook.identity, phone))
+        };
+        let whose = phone.as_ref().map(|it| (it, line(it)));
         let decision = recipient.check(order, &moment.policy, &rulebook.keys, moment.now);
         let comparison = match decision {
             CheckDecision::Compared { comparison, .. } => Some(comparison),
@@ -158,8 +165,8 @@ impl Check {
         let view = recipient
             .view(&rulebook.identity, key, serial, &moment.policy, moment.now)
             .ok_or(Error::NotFound)?;
-        if let Some(phone) = phone.as_ref().filter(|_| answered_sends > 0) {
-            let unanswered = rulebook.unanswered_charge(phone, &moment.policy);
+        if let Some((_, line)) = whose.filter(|_| answered_sends > 0) {
+            let unanswered = rulebook.unanswered_charge(line, &moment.policy);
             recipient.effects.freed.push(Freed {
                 charges: vec![Charged {
                     tag: ChargeTag::of(unanswered.rule, unanswered.quota),
@@ -172,8 +179,8 @@ impl Check {
             });
         }
         recipient.effects.is_free = comparison == Some(Comparison::Right);
-        let charges = match &phone {
-            Some(phone) if comparison.is_some() => self.charges(&recipient, phone, asking),
+        let charges = match whose {
+            Some(whose) if comparison.is_some() => self.charges(&recipient, whose, asking),
             _ => Vec::new(),
         };
         let answer = Answer {
@@ -193,10 +200,16 @@ impl Check {
     }
 
     /// What comparing a guess costs.
-    fn charges(&self, recipient: &Recipient, phone: &PhoneNumber, (caller, client): (&Caller, &Client)) -> Vec<Charge> {
+    fn charges(
+        &self,
+        recipient: &Recipient,
+        (phone, line): (&PhoneNumber, PersonKey),
+        (caller, client): (&Caller, &Client),
+    ) -> Vec<Charge> {
         let rulebook = &self.records.rulebook;
         let subject = Subject {
             phone,
+            line,
             country: self.numbering.lookup(phone).country,
             client,
             app: &recipient.app,

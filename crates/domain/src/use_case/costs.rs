@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
-use crate::guard::GuardSettings;
+use crate::guard::{GuardSettings, PersonKey};
 use crate::limit::{Charge, ChargeMode, KeyPart, KeyParts, LimitKey, Quota, RuleName};
 use crate::money::{Amount, Money};
-use crate::phone::PhoneNumber;
 use crate::policy::Policy;
 use crate::recipient::{ChargeTag, Charged, MessagePrice, SendCost, Settles};
 use crate::rule::{Action, Subject};
@@ -14,6 +13,9 @@ use crate::time::Timestamp;
 use crate::use_case::Rulebook;
 use crate::use_case::guard::Clearance;
 use crate::verification::StartOutcome;
+
+/// What follows from a record: who asked, and from where, is nothing that it keeps.
+const OF_RECORD: [KeyPart; 4] = [KeyPart::Phone, KeyPart::App, KeyPart::Purpose, KeyPart::Country];
 
 /// What one message costs, before it is taken.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +47,7 @@ impl Costs {
             ..Self::default()
         };
         costs.add(
-            vec![rulebook.unanswered_charge(subject.phone, policy)],
+            vec![rulebook.unanswered_charge(subject.line, policy)],
             Settles::Acceptance,
         );
         let opened = (outcome == StartOutcome::Opened).then_some(Action::Start);
@@ -74,7 +76,26 @@ impl Costs {
             price: self.price,
             maturity: guard.map(|it| it.maturity),
             code_length_min: self.code_length_min,
+            line: None,
         }
+    }
+
+    /// What a message counts for at a line that was learnt with it, and so after it was decided: whatever the record
+    /// alone leads to. It refuses nothing.
+    pub(super) fn counted_at_line(
+        rulebook: &Rulebook,
+        policy: &Policy,
+        subject: &Subject<'_>,
+        outcome: StartOutcome,
+    ) -> Vec<Charge> {
+        let costs = Self::of(rulebook, policy, subject, outcome, &Clearance::default());
+        let follows = |parts: KeyParts| parts.has(KeyPart::Phone) && parts.iter().all(|it| OF_RECORD.contains(&it));
+        let charges = costs.charges.into_iter().filter(|it| follows(it.parts));
+        let counted = charges.map(|it| Charge {
+            mode: ChargeMode::Always,
+            ..it
+        });
+        counted.collect()
     }
 
     /// Each charge, and when it is settled.
@@ -105,14 +126,14 @@ impl Costs {
 }
 
 impl Rulebook {
-    /// One unanswered send to a phone in its canonical form, whatever app asked for it (R15).
-    pub(super) fn unanswered_charge(&self, phone: &PhoneNumber, policy: &Policy) -> Charge {
+    /// One unanswered send to a line, whatever app asked for it (R15).
+    pub(super) fn unanswered_charge(&self, line: PersonKey, policy: &Policy) -> Charge {
         let rule = RuleName::UnansweredSends;
         Charge {
             rule,
             parts: KeyParts::of(&[KeyPart::Phone]),
             mode: ChargeMode::Refuse,
-            key: LimitKey::derive(&self.identity, rule, phone.expose().as_bytes()),
+            key: LimitKey::derive(&self.identity, rule, line.as_bytes()),
             quota: policy.unanswered_quota(),
             amount: NonZeroU64::MIN,
         }

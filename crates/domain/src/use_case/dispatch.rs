@@ -14,6 +14,7 @@ use crate::roll::below;
 use crate::sender::SenderId;
 use crate::template::LanguageStep;
 use crate::time::{Timestamp, millis};
+use crate::use_case::lines::Lines;
 use crate::use_case::records::{Decision, Moment};
 use crate::use_case::senders::{Choice, Departure, SenderFailure};
 use crate::use_case::{Error, Ports, Records, Senders, roll};
@@ -80,6 +81,7 @@ enum Sent {
 /// Sends claimed messages, and looks after recipients whose wake-up has come.
 pub struct Dispatch {
     records: Arc<Records>,
+    lines: Lines,
     senders: Arc<Senders>,
     messenger: Arc<dyn Messenger>,
     courier: Arc<dyn Courier>,
@@ -91,6 +93,7 @@ impl Dispatch {
     pub fn new(records: &Arc<Records>, senders: &Arc<Senders>, ports: &Ports) -> Self {
         Self {
             records: Arc::clone(records),
+            lines: Lines::new(records, ports),
             senders: Arc::clone(senders),
             messenger: Arc::clone(&ports.messenger),
             courier: Arc::clone(&ports.courier),
@@ -366,6 +369,7 @@ impl Dispatch {
                 self.senders.succeeded(message, began_at, now);
                 AttemptResult::Accepted {
                     held: accepted.held,
+                    line: self.lines.learn(claimed, accepted.number.as_ref()).await,
                     message: accepted.message.map(|it| it.tag(&self.records.rulebook.identity)),
                 }
             }

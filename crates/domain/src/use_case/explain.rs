@@ -120,10 +120,10 @@ impl ExplainStart {
         if !caller.may_operate(&request.app) {
             return Err(Error::MayNotOperate);
         }
-        let case = self
+        let mut case = self
             .judge
             .case(asks_for.unwrap_or(caller), request, self.records.clock.now())?;
-        let outlook = self.judge.guard.look(&case.subject()).await?;
+        let outlook = self.judge.look(&mut case).await?;
         let (recipient, moment) = self.records.read(case.key).await?;
         // The salt is that of no record; nothing that is derived with it is shown.
         let fresh = || Recipient::new(request.app.clone(), request.purpose.clone(), Salt([0; 16]));

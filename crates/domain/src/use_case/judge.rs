@@ -7,12 +7,13 @@ use crate::app::{App, Caller};
 use crate::context::ContextDigest;
 use crate::country::CountryCode;
 use crate::event::Event;
+use crate::guard::PersonKey;
 use crate::id::{Purpose, RecipientKey, Serial};
 use crate::limit::{KeyParts, RuleName};
 use crate::phone::{PhoneError, PhoneNumber};
 use crate::policy::Policy;
 use crate::ports::NumberingPlan;
-use crate::recipient::{Claim, Recipient, StartDecision, StartOrder};
+use crate::recipient::{Claim, Recipient, SendCost, StartDecision, StartOrder};
 use crate::request::{RequestDigest, RequestId};
 use crate::rule::Subject;
 use crate::template::{Audience, Pick};
@@ -45,6 +46,8 @@ pub(super) struct Case<'a> {
     pub(super) order: StartOrder,
     /// The phone in its canonical form.
     phone: PhoneNumber,
+    /// The line it is a number of; its own until [`Judge::look`] knows better.
+    line: PersonKey,
 }
 
 impl Case<'_> {
@@ -52,6 +55,7 @@ impl Case<'_> {
     pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             phone: &self.phone,
+            line: self.line,
             country: self.country,
             client: &self.request.client,
             app: &self.request.app,
@@ -122,8 +126,16 @@ impl Judge {
             app,
             pick,
             order,
+            line: PersonKey::of(&rulebook.identity, &phone),
             phone,
         })
+    }
+
+    /// Looks up what is known before a send, and whose line the phone is.
+    pub(super) async fn look(&self, case: &mut Case<'_>) -> Result<Outlook, Error> {
+        let outlook = self.guard.look(&case.subject()).await?;
+        case.line = outlook.view.line.unwrap_or(case.line);
+        Ok(outlook)
     }
 
     /// Decides on a settled record, and books on it what the message costs. Joining and repeating cost nothing, and
@@ -161,7 +173,11 @@ impl Judge {
         self.check_senders(case)?;
         let clearance = self.guard.clear(outlook, &case.subject(), moment.charged_at)?;
         let costs = self.costs(case, outcome, &clearance);
-        recipient.book(claim, costs.booked(rulebook, moment.charged_at));
+        let cost = SendCost {
+            line: outlook.view.line,
+            ..costs.booked(rulebook, moment.charged_at)
+        };
+        recipient.book(claim, cost);
         Ok(Judgement {
             outcome,
             serial: claim.serial,

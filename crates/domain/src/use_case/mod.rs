@@ -16,6 +16,7 @@ mod explain;
 mod get;
 mod guard;
 mod judge;
+mod lines;
 mod records;
 mod replay;
 mod senders;

@@ -115,8 +115,8 @@ impl Start {
     }
 
     async fn decide(&self, caller: &Caller, request: &StartRequest) -> Result<StartAnswer, Error> {
-        let case = self.judge.case(caller, request, self.records.clock.now())?;
-        let outlook = self.judge.guard.look(&case.subject()).await?;
+        let mut case = self.judge.case(caller, request, self.records.clock.now())?;
+        let outlook = self.judge.look(&mut case).await?;
         let mut salt = [0; 16];
         self.random.fill(&mut salt);
         let decided = self

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use countersign_domain::id::Shard;
-use countersign_domain::ports::{Erased, Replaced, StoreError, Stored, Version};
+use countersign_domain::ports::{Accepted, Erased, Replaced, StoreError, Stored, Version};
 use countersign_domain::recipient::Recipient;
+use countersign_testkit::messenger::accepted;
 
 use super::*;
 
@@ -45,6 +46,7 @@ impl Office {
     fn charges(&self, phone: &PhoneNumber, app: &AppId, purpose: &Purpose) -> Vec<Charge> {
         let subject = Subject {
             phone,
+            line: PersonKey::of(&self.house.rulebook.identity, phone),
             country: CountryCode::parse("BR"),
             client: &Client::default(),
             app,
@@ -150,6 +152,35 @@ async fn after_an_erasure_nothing_in_the_stores_is_reachable_from_the_phone() {
         .erase_recipient(&everywhere(), &number(PHONE))
         .await;
     assert_eq!(again.expect("operates"), 0);
+}
+
+#[tokio::test]
+async fn an_erasure_forgets_the_line_that_a_phone_turned_out_to_be_and_what_counted_there() {
+    let office = Office::new();
+    let known = "+34700000002";
+    office.house.messenger.answer_next(Ok(Accepted {
+        number: Some(number(known)),
+        ..accepted()
+    }));
+    office.opened(PHONE).await;
+    let identity = &office.house.rulebook.identity;
+    let [person, line] = [PHONE, known].map(|it| PersonKey::of(identity, &number(it)));
+    let learnt = async || {
+        let view = office.guard.look(&[], Some(person)).await;
+        view.expect("the store answers").line
+    };
+    assert_eq!(learnt().await, Some(line));
+    assert!(office.traces(known).await.limits > 0);
+
+    let admin = &office.house.use_cases.admin;
+    let erased = admin.erase_recipient(&here(), &number(PHONE)).await;
+    assert_eq!(erased.expect("operates"), 1);
+    assert_eq!(learnt().await, None);
+    for phone in [PHONE, known] {
+        let after = office.traces(phone).await;
+        assert_eq!((after.records, after.limits, after.persons), (0, 0, 0), "{phone}");
+    }
+    assert_eq!(office.guard.len(), 0);
 }
 
 #[tokio::test]

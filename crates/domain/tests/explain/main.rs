@@ -254,12 +254,18 @@ impl History {
         self.guard.replace(key, seen, Some(&block), until, now).await.unwrap();
     }
 
+    /// Somebody gave a code back, or turned out to be known by another number.
     async fn remember_somebody(&mut self) {
-        let phone = PhoneNumber::parse(["+5511987650000", "+4915112345678"][self.rng.random_range(0..2)]).unwrap();
-        let person = PersonKey::of(&self.house.rulebook.identity, &phone);
+        let mut phones = ["+5511987650000", "+4915112345678"].map(|it| PhoneNumber::parse(it).unwrap());
+        phones.rotate_left(self.rng.random_range(0..2));
+        let [person, other] = phones.map(|it| PersonKey::of(&self.house.rulebook.identity, &it));
         let now = self.house.clock.now();
         let until = now.plus(Duration::from_secs(1_000));
-        self.guard.remember(person, until, now).await.unwrap();
+        if self.rng.random() {
+            self.guard.learn_line(person, other, until, now).await.unwrap();
+        } else {
+            self.guard.remember(person, until, now).await.unwrap();
+        }
     }
 
     async fn hold_somebody(&mut self) {

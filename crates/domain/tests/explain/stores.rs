@@ -115,6 +115,16 @@ impl<S: GuardStore> GuardStore for Frozen<S> {
         self.written().remember(person, until, now).await
     }
 
+    async fn learn_line(
+        &self,
+        person: PersonKey,
+        line: PersonKey,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.written().learn_line(person, line, until, now).await
+    }
+
     async fn forget(&self, person: PersonKey) -> Result<(), StoreError> {
         self.written().forget(person).await
     }

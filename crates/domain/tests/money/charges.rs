@@ -2,6 +2,7 @@
 
 use countersign_domain::client::Client;
 use countersign_domain::country::CountryCode;
+use countersign_domain::guard::PersonKey;
 use countersign_domain::id::{AppId, CallerId};
 use countersign_domain::limit::{Charge, ChargeMode, KeyPart, Quota, Window};
 use countersign_domain::money::{Amount, BudgetSettings, Money};
@@ -23,8 +24,10 @@ fn priced(
     price: Amount,
 ) -> Vec<Charge> {
     let money = Money::new(prices(), budgets.to_vec()).unwrap();
+    let phone = PhoneNumber::parse(phone).unwrap();
     let subject = Subject {
-        phone: &PhoneNumber::parse(phone).unwrap(),
+        phone: &phone,
+        line: PersonKey::of(&fixture::identity(), &phone),
         country,
         client: &Client::default(),
         app: &AppId::parse(app).unwrap(),

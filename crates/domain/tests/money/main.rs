@@ -115,6 +115,7 @@ fn sent_recipient(price: Option<MessagePrice>, charges: Vec<Charged>, now: Times
     let accepted = AttemptResult::Accepted {
         held: false,
         message: Some(MessageTag([1; 8])),
+        line: None,
     };
     recipient.record_attempt(claim, &accepted, &policy, 0, now);
     (recipient, claim, policy)

@@ -2,6 +2,7 @@
 
 use countersign_domain::client::Client;
 use countersign_domain::country::CountryCode;
+use countersign_domain::guard::PersonKey;
 use countersign_domain::id::CallerId;
 use countersign_domain::money::PriceCategory::{Authentication, AuthenticationInternational, Other};
 use countersign_domain::money::{Amount, Money, PriceList, PriceTable};
@@ -17,6 +18,7 @@ fn in_country(
     let caller = CallerId::parse("storefront").unwrap();
     money.price(&Subject {
         phone: &fixture::phone(),
+        line: PersonKey::of(&fixture::identity(), &fixture::phone()),
         country,
         client: &Client::default(),
         app: &fixture::app_id(),

@@ -20,10 +20,16 @@ fn each_part_changes_the_key_and_nothing_else_does() {
         ..base.clone()
     };
     // What is changed, and the parts that are to notice it.
-    let changes: [(Request, &[KeyPart]); 14] = [
+    let changes: [(Request, &[KeyPart]); 16] = [
         (base.clone().phone("+5511987654322"), &[Phone]),
         (base.clone().phone("+5511987664321"), &[Phone, NumberBlock]),
         (base.clone().phone("+551198765432"), &[Phone, NumberBlock]),
+        // The other spelling of a line is one phone, in a block of its own; and a line is nothing else that is told apart.
+        (
+            base.clone().phone("+5511987664321").line("+5511987654321"),
+            &[NumberBlock],
+        ),
+        (base.clone().line("+5511987664321"), &[Phone]),
         (base.clone().address(Some("203.0.113.8")), &[ClientIp]),
         (base.clone().address(Some("203.0.114.7")), &[ClientIp, ClientNetwork]),
         (base.clone().address(Some("2001:db8::1")), &[ClientIp, ClientNetwork]),

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use countersign_domain::client::{Client, DeviceId};
 use countersign_domain::country::CountryCode;
+use countersign_domain::guard::PersonKey;
 use countersign_domain::id::{AppId, CallerId, Purpose};
 use countersign_domain::key::{Identity, SecretKey};
 use countersign_domain::limit::{ChargeMode, KeyPart, KeyParts, LimitKey, Quota, RuleLabel, RuleName, Window};
@@ -27,6 +28,7 @@ use countersign_domain::rule::{Absent, Action, RuleSettings, Rules, Subject, par
 #[derive(Clone, Debug)]
 struct Request {
     phone: PhoneNumber,
+    line: PersonKey,
     country: Option<CountryCode>,
     client: Client,
     app: AppId,
@@ -38,6 +40,7 @@ impl Request {
     fn new() -> Self {
         Self {
             phone: PhoneNumber::parse("+5511987654321").unwrap(),
+            line: line("+5511987654321"),
             country: CountryCode::parse("BR"),
             client: Client {
                 address: Some("203.0.113.7".parse().unwrap()),
@@ -53,6 +56,7 @@ impl Request {
     fn subject(&self) -> Subject<'_> {
         Subject {
             phone: &self.phone,
+            line: self.line,
             country: self.country,
             client: &self.client,
             app: &self.app,
@@ -63,6 +67,11 @@ impl Request {
 
     fn phone(mut self, text: &str) -> Self {
         self.phone = PhoneNumber::parse(text).unwrap();
+        self.line(text)
+    }
+
+    fn line(mut self, text: &str) -> Self {
+        self.line = line(text);
         self
     }
 
@@ -94,6 +103,10 @@ impl Request {
     fn key(&self, parts: KeyParts) -> LimitKey {
         self.subject().key(&identity(), name("some_rule"), parts, 0)
     }
+}
+
+fn line(text: &str) -> PersonKey {
+    PersonKey::of(&identity(), &PhoneNumber::parse(text).unwrap())
 }
 
 fn identity() -> Identity {

@@ -195,6 +195,7 @@ impl SimMessenger {
             return Ok(Accepted {
                 held: false,
                 message: None,
+                number: None,
             });
         }
         let step = match self.world.dice.roll(26) {
@@ -230,6 +231,7 @@ impl SimMessenger {
                 return Ok(Accepted {
                     held: roll == 9,
                     message: None,
+                    number: None,
                 });
             }
         };

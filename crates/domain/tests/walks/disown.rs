@@ -32,7 +32,11 @@ impl Walk {
     /// The provider takes the next message and calls it that.
     fn calls_next(&self, id: &str) {
         let message = Some(message(id));
-        self.house.messenger.answer_next(Ok(Accepted { held: false, message }));
+        self.house.messenger.answer_next(Ok(Accepted {
+            held: false,
+            message,
+            number: None,
+        }));
     }
 
     /// Opens a verification whose message the provider calls [`FIRST`].

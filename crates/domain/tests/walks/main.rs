@@ -8,6 +8,7 @@ mod detours;
 mod disown;
 mod guard;
 mod identity;
+mod lines;
 mod news;
 mod post_order;
 mod posts;

@@ -35,11 +35,13 @@ async fn sent(seed: u64) -> Walk {
             0 => Ok(Accepted {
                 held: true,
                 message: None,
+                number: None,
             }),
             1 => Err(NextStep::Uncertain),
             _ => Ok(Accepted {
                 held: false,
                 message: None,
+                number: None,
             }),
         };
         walk.house.messenger.answer_next(answer);

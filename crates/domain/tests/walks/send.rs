@@ -47,6 +47,7 @@ async fn an_accepted_message_is_accepted_and_one_that_is_held_is_held() {
     walk.house.messenger.answer_next(Ok(Accepted {
         held: true,
         message: None,
+        number: None,
     }));
     let id = walk.opened().await;
     assert_eq!(walk.delivery(id).await, DeliveryState::Held);

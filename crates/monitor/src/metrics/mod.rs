@@ -213,6 +213,7 @@ impl Observer for Metrics {
             | Event::ChallengeAsked { .. }
             | Event::GuardAlarmed { .. }
             | Event::GuardUnheard
+            | Event::LineLearnt
             | Event::BudgetNear { .. }
             | Event::BudgetCharged { .. }
             | Event::ChargeLost { .. }

@@ -73,6 +73,7 @@ pub(super) struct Protection {
     asked: Family<Asked, Counter>,
     alarms: Family<Alarmed, Counter>,
     unheard: Counter,
+    lines: Counter,
     budgets_near: Family<Rule, Counter>,
     budget_spent: Family<Budget, Gauge>,
     charges_lost: Family<Rule, Counter>,
@@ -109,6 +110,11 @@ impl Protection {
             "guard_unheard",
             "Times the guard could not share what it heard",
             self.unheard.clone(),
+        );
+        registry.register(
+            "lines_learnt",
+            "Times a number turned out to be another spelling of a line",
+            self.lines.clone(),
         );
         registry.register(
             "budgets_near",
@@ -196,6 +202,9 @@ impl Protection {
             }
             Event::GuardUnheard => {
                 self.unheard.inc();
+            }
+            Event::LineLearnt => {
+                self.lines.inc();
             }
             Event::BudgetNear { rule, .. } => {
                 let rule = Rule { rule: rule.to_string() };

@@ -116,6 +116,7 @@ fn an_alarm_names_its_app_or_the_whole_service() {
         assert_counts(&alarmed(own), &[(&series, "1")]);
     }
     assert_counts(&Event::GuardUnheard, &[("guard_unheard_total", "1")]);
+    assert_counts(&Event::LineLearnt, &[("lines_learnt_total", "1")]);
 }
 
 #[test]

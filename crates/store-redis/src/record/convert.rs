@@ -66,6 +66,8 @@ impl<'a> StoredRecipient<'a> {
             requests,
             // In the extras of format 2, as are the identity of a verification and the messages of a delivery.
             identity: _,
+            // In the lines of format 5.
+            line: _,
             // In the costs of format 4, as are the charges, the price and the conversion of a delivery.
             operator_hold_until: _,
             // Carried out by whoever decided, and never stored.
@@ -117,6 +119,7 @@ impl<'a> StoredRecipient<'a> {
             held_until: self.held_until.map(|at| base.moment(at)),
             requests: self.requests.into_iter().map(|it| it.into_request(base)).collect(),
             identity: None,
+            line: None,
             changed_at: base.moment(0),
             keep_until: base.moment(self.keep_until),
             operator_hold_until: None,

@@ -8,6 +8,7 @@
 //! | after it | since format 2: [`extras::Extras`] in postcard |
 //! | after that | since format 3: [`chosen::Chosen`] in postcard |
 //! | after that | since format 4: [`costs::Costs`] in postcard |
+//! | after that | since format 5: [`lines::Lines`] in postcard |
 //!
 //! Versions are random and not counted, because a counter that an asynchronous failover or a restored backup sets back
 //! gives the same version twice, and then a slow writer overwrites what it never saw (docs/adr/0012).
@@ -21,6 +22,7 @@ mod chosen;
 mod convert;
 mod costs;
 mod extras;
+mod lines;
 pub(crate) mod seal;
 mod stored;
 mod variants;
@@ -33,11 +35,12 @@ use thiserror::Error;
 use chosen::Chosen;
 use costs::Costs;
 use extras::Extras;
+use lines::Lines;
 use seal::Sealer;
 use stored::StoredRecipient;
 
 /// The format this code writes.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 /// The oldest format this code reads.
 const FORMAT_OLDEST: u8 = 1;
 /// Where the body begins.
@@ -74,6 +77,7 @@ pub(crate) fn write(sealer: &Sealer, key: RecipientKey, version: Version, recipi
         .and_then(|bytes| postcard::to_extend(&Extras::of(recipient), bytes))
         .and_then(|bytes| postcard::to_extend(&Chosen::of(recipient), bytes))
         .and_then(|bytes| postcard::to_extend(&Costs::of(recipient), bytes))
+        .and_then(|bytes| postcard::to_extend(&Lines::of(recipient), bytes))
         .expect("a record can always be written");
     bytes
 }
@@ -105,6 +109,10 @@ fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, Rec
         ..4 => (Costs::default(), rest),
         _ => postcard::take_from_bytes(rest)?,
     };
+    let (lines, rest) = match format {
+        ..5 => (Lines::default(), rest),
+        _ => postcard::take_from_bytes(rest)?,
+    };
     if !rest.is_empty() {
         return Err(RecordError::Value("end"));
     }
@@ -116,6 +124,7 @@ fn parse(sealer: &Sealer, key: RecipientKey, bytes: &[u8]) -> Result<Stored, Rec
     extras.complete(&mut recipient)?;
     chosen.complete(&mut recipient)?;
     costs.complete(&mut recipient)?;
+    lines.complete(&mut recipient);
     Ok(Stored { version, recipient })
 }
 

@@ -25,9 +25,11 @@ const GOLDEN_1: &str = include_str!("golden_1.hex");
 const GOLDEN_2: &str = include_str!("golden_2.hex");
 /// What format 3 made of the fixture of its time. It is read for ever.
 const GOLDEN_3: &str = include_str!("golden_3.hex");
-/// What format 4 made of the fixture when it was new. A difference means that instances of two versions, which run side
-/// by side during a roll-out, do not understand each other.
+/// What format 4 made of the fixture of its time. It is read for ever.
 const GOLDEN_4: &str = include_str!("golden_4.hex");
+/// What format 5 made of the fixture when it was new. A difference means that instances of two versions, which run side
+/// by side during a roll-out, do not understand each other.
+const GOLDEN_5: &str = include_str!("golden_5.hex");
 
 fn sealer() -> Sealer {
     Sealer::new(&Zeroizing::new([7; 32]))
@@ -49,9 +51,16 @@ fn read_golden(golden: &str) -> Recipient {
     read(&sealer(), KEY, &bytes).unwrap().recipient
 }
 
+/// The fixture as it was before lines were learnt.
+fn without_line() -> Recipient {
+    let mut without = recipient_with_everything();
+    without.line = None;
+    without
+}
+
 /// The fixture as it was before anything was charged.
 fn without_costs() -> Recipient {
-    let mut without = recipient_with_everything();
+    let mut without = without_line();
     without.operator_hold_until = None;
     for delivery in without.verifications.iter_mut().flat_map(|it| &mut it.deliveries) {
         delivery.charges = Vec::new();
@@ -64,9 +73,14 @@ fn without_costs() -> Recipient {
 }
 
 #[test]
-fn format_4_is_what_it_was_when_it_was_new() {
+fn format_5_is_what_it_was_when_it_was_new() {
     let written = write(&sealer(), KEY, VERSION, &recipient_with_everything());
-    assert_eq!(hex(&written), GOLDEN_4);
+    assert_eq!(hex(&written), GOLDEN_5);
+}
+
+#[test]
+fn a_record_of_format_4_is_read_as_one_whose_phone_is_its_own_line() {
+    assert_eq!(read_golden(GOLDEN_4), without_line());
 }
 
 #[test]

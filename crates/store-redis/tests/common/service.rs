@@ -30,7 +30,9 @@ pub(crate) fn instance_of_house(config: &Config) -> Redis {
 
 /// Every use case over an instance.
 pub(crate) fn house_on(redis: &Redis) -> House {
-    House::new(Arc::new(redis.recipients()), Arc::new(redis.limits()), redis.feed())
+    House::builder(Arc::new(redis.recipients()), Arc::new(redis.limits()), redis.feed())
+        .guard(Arc::new(redis.guard()), Arc::new(redis.tallies()))
+        .build()
 }
 
 /// The same with all that is on unless the configuration says otherwise: the default rules, the guard, and prices; and

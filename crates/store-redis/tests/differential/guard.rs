@@ -125,7 +125,11 @@ impl Pair {
     async fn look(&mut self, keys: &[BucketKey], person: Option<PersonKey>, step: usize) {
         let redis = self.redis.look(keys, person).await.unwrap();
         let memory = self.memory.look(keys, person).await.unwrap();
-        assert_eq!(redis.is_returning, memory.is_returning, "step {step}");
+        assert_eq!(
+            (redis.is_returning, redis.line),
+            (memory.is_returning, memory.line),
+            "step {step}"
+        );
         assert_eq!(redis.blocks.len(), keys.len());
         for (key, (redis, memory)) in keys.iter().zip(redis.blocks.iter().zip(&memory.blocks)) {
             self.assert_same(*key, redis.as_ref(), memory.as_ref(), step);
@@ -201,15 +205,20 @@ async fn what_the_guard_remembers_is_the_same_on_redis_and_in_memory() {
             }
             11 => pair.blocks(random.random_range(0..14), step).await,
             12 => {
-                let person = person(&mut random);
+                let whose = person(&mut random);
                 let span = Duration::from_secs(random.random_range(0..5));
                 let until = if random.random_bool(0.3) {
                     now.minus(span)
                 } else {
                     now.plus(DAY * 90)
                 };
-                pair.redis.remember(person, until, now).await.unwrap();
-                pair.memory.remember(person, until, now).await.unwrap();
+                pair.redis.remember(whose, until, now).await.unwrap();
+                pair.memory.remember(whose, until, now).await.unwrap();
+                if random.random() {
+                    let line = person(&mut random);
+                    pair.redis.learn_line(whose, line, until, now).await.unwrap();
+                    pair.memory.learn_line(whose, line, until, now).await.unwrap();
+                }
             }
             13 => {
                 let person = person(&mut random);

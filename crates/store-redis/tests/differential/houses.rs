@@ -277,6 +277,7 @@ impl Twins {
             Ok(Accepted {
                 held: true,
                 message: None,
+                number: None,
             }),
         ]);
         for house in [&self.redis, &self.memory] {

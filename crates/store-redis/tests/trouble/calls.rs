@@ -63,7 +63,7 @@ async fn calls_of_the_guard(redis: &Redis, limit: Duration) -> Vec<(&'static str
         at: now(),
         count: 1,
     }];
-    let (erase, look, score, raise, scores, blocks, remember, forget, add, read) = tokio::join!(
+    let (erase, look, score, raise, scores, blocks, remember, learn, forget, add, read) = tokio::join!(
         in_time(limit, recipients.erase(key(2), Version(1))),
         in_time(limit, guard.look(&buckets, Some(person))),
         in_time(limit, guard.score(batch, &changes, now())),
@@ -72,6 +72,7 @@ async fn calls_of_the_guard(redis: &Redis, limit: Duration) -> Vec<(&'static str
         // It asks twice when there are some.
         in_time(limit * 2, guard.blocks(10)),
         in_time(limit, guard.remember(person, until, now())),
+        in_time(limit, guard.learn_line(person, person, until, now())),
         in_time(limit, guard.forget(person)),
         in_time(limit, tallies.add(batch, &counts, now())),
         in_time(limit, tallies.read(&series, now(), now())),
@@ -84,6 +85,7 @@ async fn calls_of_the_guard(redis: &Redis, limit: Duration) -> Vec<(&'static str
         ("scores", scores.map(drop)),
         ("blocks", blocks.map(drop)),
         ("remember", remember),
+        ("learn a line", learn),
         ("forget", forget),
         ("add", add),
         ("read", read.map(drop)),

@@ -22,7 +22,8 @@ impl Admin {
     /// Counters of many people, of a block or a country for one, stay. So do those of a rule that tells phones apart
     /// together with another caller, an address or a device: nothing leads to them from the phone alone. They are keyed
     /// digests, name nobody, and are gone when their quota is full again. The same goes for records of a purpose that
-    /// left the configuration. A start at the same moment counts as one after the erasure, and so does an approval
+    /// left the configuration. A line that this phone turned out to be another spelling of loses what its limits counted,
+    /// too; its own records and memories stay until its own number is erased. A start at the same moment counts as one after the erasure, and so does an approval
     /// that another instance heard of within the last second.
     ///
     /// When it fails half-way, some of it is gone and no event says so: repeating it erases the rest.
@@ -37,8 +38,9 @@ impl Admin {
         }
         // What this instance has heard of the person, it would remember after the erasure.
         self.guard.flush().await?;
+        let lines = self.lines(&spellings).await?;
+        let limits: Vec<_> = self.limit_keys(caller, &spellings, &lines).into_iter().collect();
         let mut traces = self.forget_persons(&spellings).await?;
-        let limits: Vec<_> = self.limit_keys(caller, &spellings).into_iter().collect();
         let forgotten = self.limits.forget(&limits).await?;
         traces += usize::try_from(forgotten).unwrap_or(usize::MAX);
         self.observer.record(&Event::PhoneErased {
@@ -80,33 +82,50 @@ impl Admin {
         places.into_iter().flat_map(of).collect()
     }
 
-    /// Forgets that the person gave a code back lately. Answers under how many spellings that was known.
+    /// The lines that limits about this phone count for: those of its spellings, and those that these turned out to be.
+    async fn lines(&self, spellings: &[PhoneNumber]) -> Result<BTreeSet<PersonKey>, Error> {
+        let mut lines = BTreeSet::new();
+        for phone in spellings {
+            let person = PersonKey::of(&self.records.rulebook.identity, phone);
+            lines.insert(person);
+            lines.extend(self.store.look(&[], Some(person)).await?.line);
+        }
+        Ok(lines)
+    }
+
+    /// Forgets that the person gave a code back lately, and the line. Answers how much of it was known.
     async fn forget_persons(&self, spellings: &[PhoneNumber]) -> Result<usize, Error> {
         let mut known = 0;
         for phone in spellings {
             let person = PersonKey::of(&self.records.rulebook.identity, phone);
-            known += usize::from(self.store.look(&[], Some(person)).await?.is_returning);
+            let view = self.store.look(&[], Some(person)).await?;
+            known += usize::from(view.is_returning) + usize::from(view.line.is_some());
             self.store.forget(person).await?;
         }
         Ok(known)
     }
 
     /// The limits that are about this phone and that follow from it, the configuration and the caller.
-    fn limit_keys(&self, caller: &Caller, spellings: &[PhoneNumber]) -> BTreeSet<LimitKey> {
+    fn limit_keys(
+        &self,
+        caller: &Caller,
+        spellings: &[PhoneNumber],
+        lines: &BTreeSet<PersonKey>,
+    ) -> BTreeSet<LimitKey> {
         let rulebook = &self.records.rulebook;
         let client = Client::default();
         let mut keys = BTreeSet::new();
-        for phone in spellings {
-            let unanswered = phone.expose().as_bytes();
-            keys.insert(LimitKey::derive(
-                &rulebook.identity,
-                RuleName::UnansweredSends,
-                unanswered,
-            ));
+        for (phone, line) in spellings
+            .iter()
+            .flat_map(|phone| lines.iter().map(move |line| (phone, *line)))
+        {
+            let rule = RuleName::UnansweredSends;
+            keys.insert(LimitKey::derive(&rulebook.identity, rule, line.as_bytes()));
             let country = self.numbering.lookup(phone).country;
             for (app, purpose) in self.places(caller) {
                 let subject = Subject {
                     phone,
+                    line,
                     country,
                     client: &client,
                     app,

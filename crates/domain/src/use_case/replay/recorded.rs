@@ -50,7 +50,7 @@ pub struct RecordedSubject {
     pub country: Option<CountryCode>,
     /// The recipient.
     pub recipient: RecipientKey,
-    /// The phone.
+    /// The phone: the line it is a number of.
     pub phone: Mark,
     /// Its block of ten thousand numbers.
     pub ten_thousand: Mark,
@@ -69,6 +69,7 @@ impl RecordedSubject {
     pub(crate) fn of(identity: &Identity, recipient: RecipientKey, subject: &Subject<'_>) -> Self {
         let Subject {
             phone,
+            line,
             country,
             client,
             app,
@@ -85,7 +86,7 @@ impl RecordedSubject {
             purpose: purpose.clone(),
             country,
             recipient,
-            phone: mark("phone", phone.expose().as_bytes()),
+            phone: mark("phone", line.as_bytes()),
             ten_thousand: mark("number_block_10000", block(phone, 4).prefix().as_bytes()),
             thousand: mark("number_block_1000", block(phone, 3).prefix().as_bytes()),
             address: address.as_ref().map(address_of),

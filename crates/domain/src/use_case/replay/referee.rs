@@ -102,7 +102,7 @@ impl<'a> Referee<'a> {
         let Some(policy) = rulebook.apps.policy(&recorded.app, &recorded.purpose) else {
             return refused(judged, UNKNOWN_PURPOSE);
         };
-        let Some(StandIn { phone, client }) = self.stand_ins.of(recorded) else {
+        let Some(StandIn { phone, line, client }) = self.stand_ins.of(recorded) else {
             return judged;
         };
         let counts = rulebook.guard.is_some() && then == Then::Sent && !is_returning;
@@ -132,6 +132,7 @@ impl<'a> Referee<'a> {
         }
         let subject = Subject {
             phone: &phone,
+            line,
             country: recorded.country,
             client: &client,
             app: &recorded.app,

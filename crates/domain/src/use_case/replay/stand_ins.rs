@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::client::{Client, DeviceId};
+use crate::guard::PersonKey;
 use crate::phone::PhoneNumber;
 use crate::use_case::replay::recorded::{Mark, RecordedSubject};
 
@@ -40,6 +41,8 @@ pub(super) struct StandIns {
 #[derive(Clone, Debug)]
 pub(super) struct StandIn {
     pub(super) phone: PhoneNumber,
+    /// The line: the recorded mark of the phone itself, whatever block the stand-in is of.
+    pub(super) line: PersonKey,
     pub(super) client: Client,
 }
 
@@ -69,6 +72,9 @@ impl StandIns {
             device,
             ..Client::default()
         };
-        Some(StandIn { phone, client })
+        let mut line = [0; 16];
+        line[..8].copy_from_slice(&subject.phone.0);
+        let line = PersonKey::from_bytes(line);
+        Some(StandIn { phone, line, client })
     }
 }

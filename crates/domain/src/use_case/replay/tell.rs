@@ -3,6 +3,7 @@
 use crate::app::Caller;
 use crate::country::CountryCode;
 use crate::event::Event;
+use crate::guard::PersonKey;
 use crate::id::RecipientKey;
 use crate::limit::RuleName;
 use crate::ports::NumberingPlan;
@@ -76,8 +77,10 @@ pub(in crate::use_case) fn tell_country(
     if !records.rulebook.records_decisions {
         return;
     }
+    let phone = numbering.canonical(&request.phone);
     let subject = Subject {
-        phone: &numbering.canonical(&request.phone),
+        phone: &phone,
+        line: PersonKey::of(&records.rulebook.identity, &phone),
         country,
         client: &request.client,
         app: &request.app,

@@ -83,6 +83,7 @@ impl<'a> Watch<'a> {
         let view = GuardView {
             blocks: buckets.iter().map(stored).collect(),
             is_returning,
+            line: None,
         };
         Outlook { buckets, view }
     }

@@ -1,7 +1,7 @@
 //! What a message costs lives with it: what goes back, when, and how often the stores are asked.
 
 mod odd;
-mod scene;
+pub(crate) mod scene;
 
 use countersign_domain::delivery::{DeliveryReport, NextStep, Rejection};
 use countersign_domain::event::Event;
@@ -217,6 +217,7 @@ async fn a_shadow_rule_refuses_nothing_takes_nothing_beyond_its_quota_and_is_tol
     scene.walk.house.messenger.answer_next(Ok(Accepted {
         held: false,
         message: None,
+        number: None,
     }));
     scene.walk.start_to(1).await.unwrap();
     scene.walk.house.recorder.take();
@@ -313,15 +314,15 @@ async fn a_held_recipient_is_neither_sent_to_nor_guessed_at_until_the_hold_ends(
 }
 
 #[tokio::test]
-async fn a_start_asks_the_stores_three_times_and_once_more_with_the_guard() {
+async fn a_start_asks_the_stores_four_times_whatever_is_on() {
     let rules_off = Counting::under(fixture::rulebook());
     let mut rules_on = everything_on();
     rules_on.guard = None;
     let rules_on = Counting::under(rules_on);
     let all_on = Counting::under(everything_on());
     for (scene, opened, joined, what) in [
-        (rules_off, 3, 1, "nothing on: load, take, replace"),
-        (rules_on, 3, 1, "rules and budgets on: load, take, replace"),
+        (rules_off, 4, 2, "nothing on: look, load, take, replace"),
+        (rules_on, 4, 2, "rules and budgets on: look, load, take, replace"),
         (all_on, 4, 2, "everything on: look, load, take, replace"),
     ] {
         let start = &scene.walk.house.use_cases.start;

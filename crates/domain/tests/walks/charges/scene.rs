@@ -148,6 +148,16 @@ impl<S: GuardStore> GuardStore for Counted<S> {
         self.call().remember(person, until, now).await
     }
 
+    async fn learn_line(
+        &self,
+        person: PersonKey,
+        line: PersonKey,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.call().learn_line(person, line, until, now).await
+    }
+
     async fn forget(&self, person: PersonKey) -> Result<(), StoreError> {
         self.call().forget(person).await
     }
@@ -251,7 +261,7 @@ pub(super) fn everything_on() -> Rulebook {
     rulebook
 }
 
-pub(super) fn rule(name: &str, applies_to: Action, amount: u64) -> RuleSettings {
+pub(crate) fn rule(name: &str, applies_to: Action, amount: u64) -> RuleSettings {
     RuleSettings {
         name: RuleLabel::parse(name).unwrap(),
         parts: KeyParts::of(&[KeyPart::Phone]),

@@ -17,6 +17,7 @@ pub async fn nothing_is_known_of_an_empty_store(store: Arc<dyn GuardStore>) {
     let nothing = GuardView {
         blocks: vec![None, None],
         is_returning: false,
+        line: None,
     };
     assert_eq!(view.expect("the store answers"), nothing);
     let view = store.look(&[], None).await.expect("the store answers");

@@ -77,6 +77,7 @@ async fn start(guard: &Guard, phone: &PhoneNumber, client: &Client) -> Result<Cl
     );
     let subject = Subject {
         phone,
+        line: PersonKey::of(&guard.rulebook.identity, phone),
         country: country(),
         client,
         app: &app,
@@ -120,11 +121,14 @@ fn alarms(events: &[Event]) -> Vec<(bool, &'static str, Rung)> {
 }
 
 #[tokio::test]
-async fn a_guard_that_is_off_asks_and_charges_nothing() {
+async fn a_guard_that_is_off_asks_for_the_line_alone_and_charges_nothing() {
     let world = world();
     let guard = instance(&world, None);
+    let person = PersonKey::of(&guard.rulebook.identity, &phone(1));
+    world.kept.lock().unwrap().persons.insert(person, world.now());
     let clearance = plain_start(&guard).await.unwrap();
     assert!(clearance.charges.is_empty() && !clearance.counts);
+    assert_eq!(world.calls.swap(0, Ordering::SeqCst), 1);
     tell(&guard, &phone(1), Conversion::Awaited, Conversion::Missed);
     guard.hear_guess(&app(), Comparison::FirstWrong, world.now());
     guard.flush().await.unwrap();
@@ -316,7 +320,7 @@ fn a_block_that_waits_for_an_operator_stands_in_the_way_longest() {
         buckets: Vec::new(),
         view: GuardView {
             blocks: vec![block(Rung::Challenge), block(Rung::Manual), block(Rung::Day)],
-            is_returning: false,
+            ..GuardView::default()
         },
     };
     let obstacle = strongest(&outlook, &settings, now).unwrap();

@@ -31,6 +31,7 @@ pub(super) struct Kept {
     pub(super) scores: BTreeMap<BucketKey, i64>,
     pub(super) blocks: BTreeMap<BucketKey, StoredBlock>,
     pub(super) persons: BTreeMap<PersonKey, Timestamp>,
+    pub(super) lines: BTreeMap<PersonKey, PersonKey>,
     pub(super) counts: BTreeMap<(SeriesKey, Timestamp), u64>,
     pub(super) batches: Vec<BatchId>,
     versions: u64,
@@ -70,6 +71,7 @@ impl GuardStore for World {
         Ok(GuardView {
             blocks: buckets.iter().map(|it| kept.blocks.get(it).cloned()).collect(),
             is_returning: person.is_some_and(|it| kept.persons.contains_key(&it)),
+            line: person.and_then(|it| kept.lines.get(&it).copied()),
         })
     }
 
@@ -123,6 +125,17 @@ impl GuardStore for World {
 
     async fn remember(&self, person: PersonKey, until: Timestamp, _: Timestamp) -> Result<(), StoreError> {
         self.call()?.persons.insert(person, until);
+        Ok(())
+    }
+
+    async fn learn_line(
+        &self,
+        person: PersonKey,
+        line: PersonKey,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.call()?.lines.insert(person, line);
         Ok(())
     }
 
