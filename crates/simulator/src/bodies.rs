@@ -35,7 +35,7 @@ impl StatusEntry<'_> {
             id: &message.id,
             status: change.status,
             timestamp: (change.at_ms / 1_000).to_string(),
-            recipient_id: names_recipient.then(|| digits(message)),
+            recipient_id: names_recipient.then_some(&*message.wa_id),
             recipient_identity_key_hash: identity.as_deref(),
             biz_opaque_callback_data: message.reference.as_deref(),
             pricing: *pricing,
@@ -97,7 +97,7 @@ pub(crate) fn did_not_request(
     press: u64,
     at_ms: u64,
 ) -> Vec<u8> {
-    let from = digits(message);
+    let from = &*message.wa_id;
     let contact = Contact {
         profile: Profile { name: "Somebody" },
         wa_id: from,
@@ -147,10 +147,6 @@ fn error(code: u32) -> Value {
         "error_data": { "details": details },
         "href": "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
     })
-}
-
-fn digits(message: &Message) -> &str {
-    message.to.trim_start_matches('+')
 }
 
 #[derive(Serialize)]

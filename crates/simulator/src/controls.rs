@@ -122,6 +122,18 @@ impl Controls {
         }
     }
 
+    /// From now on WhatsApp knows whoever holds `phone` by the number `known`, as it does with some lines of countries
+    /// whose numbers grew: answers to sends and webhooks name that one (Meta: `wa_id`, `recipient_id`, `from`). By its own
+    /// number, as in the beginning, when both are the same. Says false, and changes nothing, when one of them is not a
+    /// phone.
+    pub fn know_by(&self, phone: &str, known: &str) -> bool {
+        let Some((digits, wa_id)) = digits_of(phone).zip(digits_of(known)) else {
+            return false;
+        };
+        self.shared.people.know_by(&digits, wa_id);
+        true
+    }
+
     /// From now on messages to these calling codes are billed as international, and to no others; see
     /// [`crate::Config::international`].
     pub fn set_international(&self, calling_codes: &[&str]) -> Result<(), Mistake> {

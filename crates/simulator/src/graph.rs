@@ -162,6 +162,7 @@ fn keep(
         number,
         id: wamid(&order.digits, number, at_ms),
         to: format!("+{}", order.digits),
+        wa_id: shared.people.wa_id_of(&order.digits),
         code: order.code,
         template: order.template.name,
         language: order.language,

@@ -63,6 +63,8 @@ pub struct Message {
     pub id: String,
     /// Recipient in E.164, with `+`.
     pub to: String,
+    /// The digits WhatsApp knows the recipient by; nearly always those of `to`.
+    pub wa_id: String,
     /// The code the person would type.
     pub code: String,
     /// Name of the template.
@@ -307,6 +309,7 @@ impl Message {
             number,
             id: format!("wamid.{number}"),
             to: to.into(),
+            wa_id: to.trim_start_matches('+').into(),
             code: code.into(),
             template: "verification_code".into(),
             language: "en_US".into(),

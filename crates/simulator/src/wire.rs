@@ -94,7 +94,6 @@ impl GraphError {
 
 /// The answer to an accepted send. `input` is the recipient as the sender wrote it.
 pub(crate) fn accepted(input: &str, message: &Message, held: bool) -> Value {
-    let wa_id = message.to.trim_start_matches('+');
     let status = if held {
         "held_for_quality_assessment"
     } else {
@@ -102,7 +101,7 @@ pub(crate) fn accepted(input: &str, message: &Message, held: bool) -> Value {
     };
     json!({
         "messaging_product": "whatsapp",
-        "contacts": [{ "input": input, "wa_id": wa_id }],
+        "contacts": [{ "input": input, "wa_id": message.wa_id }],
         "messages": [{ "id": message.id, "message_status": status }],
     })
 }

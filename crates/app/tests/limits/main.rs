@@ -10,6 +10,7 @@ mod common;
 mod away;
 mod given_back;
 mod guesses;
+mod lines;
 mod money;
 mod parallel;
 mod refusals;

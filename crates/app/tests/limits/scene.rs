@@ -155,6 +155,14 @@ impl Scene {
         self.admin.clone().explain_start(request).await.unwrap().into_inner()
     }
 
+    /// Erases a phone.
+    pub(crate) async fn erase(&self, phone: &str) {
+        let request = v1::EraseRecipientRequest {
+            phone: phone.to_owned(),
+        };
+        self.admin.clone().erase_recipient(request).await.unwrap();
+    }
+
     /// The sum of one series over all instances; nothing when none has it.
     pub(crate) async fn metric(&self, series: &str) -> u64 {
         let mut sum = 0;

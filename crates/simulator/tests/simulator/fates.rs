@@ -301,6 +301,20 @@ async fn the_hash_of_who_holds_a_phone_is_told_and_changes_with_the_holder() {
 }
 
 #[tokio::test]
+async fn webhooks_name_the_number_that_whatsapp_knows_a_person_by() {
+    let mut scene = Scene::set().await;
+    assert!(scene.simulator.controls.know_by(PHONE, "+551187654321"));
+    scene.send(Fate::usual(PACE)).await;
+    soon(scene.clock.advance(SECOND)).await;
+    assert_eq!(scene.callback.next().await.status()["recipient_id"], "551187654321");
+    assert!(scene.simulator.controls.press_did_not_request(1));
+    soon(scene.clock.quiet()).await;
+    let value = scene.callback.next().await.value();
+    assert_eq!(value["messages"][0]["from"], "551187654321");
+    assert_eq!(value["contacts"][0]["wa_id"], "551187654321");
+}
+
+#[tokio::test]
 async fn a_send_to_a_holder_who_left_is_taken_and_fails_with_137000() {
     let mut scene = Scene::set().await;
     let mut body = message("482913");

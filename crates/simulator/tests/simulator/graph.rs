@@ -233,6 +233,21 @@ async fn an_accepted_message_is_answered_like_meta_does_and_reaches_the_phone() 
 }
 
 #[tokio::test]
+async fn a_person_whom_whatsapp_knows_by_another_number_is_named_by_it() {
+    let simulator = Running::start(config()).await;
+    let controls = &simulator.controls;
+    assert!(controls.know_by(PHONE, "+55 11 8765-4321"));
+    assert!(!controls.know_by(PHONE, "nobody") && !controls.know_by("nobody", PHONE));
+    let (_, answer) = simulator.send(&message("482913")).await;
+    assert_eq!(answer["contacts"], json!([{ "input": PHONE, "wa_id": "551187654321" }]));
+    let kept = &simulator.phone.messages()[0];
+    assert_eq!((&*kept.to, &*kept.wa_id), (PHONE, "551187654321"));
+    assert!(controls.know_by(PHONE, PHONE));
+    let (_, answer) = simulator.send(&message("482913")).await;
+    assert_eq!(answer["contacts"][0]["wa_id"], "5511987654321");
+}
+
+#[tokio::test]
 async fn spellings_that_meta_takes_are_taken() {
     let simulator = Running::start(config()).await;
     for edits in TAKEN {
