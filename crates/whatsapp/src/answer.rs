@@ -171,6 +171,40 @@ mod tests {
     }
 
     #[test]
+    fn the_number_that_whatsapp_knows_the_person_by_is_read_when_it_is_one() {
+        let number = |contacts: Value| {
+            let body = json!({"messages": [{"id": "wamid.x"}], "contacts": contacts}).to_string();
+            let answer = Answer {
+                status: 200,
+                waits: Waits::default(),
+                body: body.as_bytes(),
+            };
+            answer
+                .judge("482913")
+                .expect("taken whatever it says of the person")
+                .number
+        };
+        let known = number(json!([{"input": "+5511987654321", "wa_id": "551187654321"}]));
+        assert_eq!(known, PhoneNumber::parse("+551187654321").ok());
+        for strange in [
+            Value::Null,
+            json!([]),
+            json!({}),
+            json!("551187654321"),
+            json!([{"input": "+5511987654321", "user_id": "US.1349"}]),
+            json!([{"wa_id": null}]),
+            json!([{"wa_id": 551_187_654_321_u64}]),
+            json!([{"wa_id": "+551187654321"}]),
+            json!([{"wa_id": "55 11 8765-4321"}]),
+            json!([{"wa_id": "0551187654321"}]),
+            json!([{"wa_id": "1".repeat(16)}]),
+            json!([{"wa_id": ""}]),
+        ] {
+            assert_eq!(number(strange.clone()), None, "{strange}");
+        }
+    }
+
+    #[test]
     fn a_yes_that_is_not_understood_is_uncertain() {
         for body in [
             "",

@@ -3,17 +3,21 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use countersign_domain::client::Client;
-use countersign_domain::delivery::NextStep;
+use countersign_domain::delivery::{DeliveryState, NextStep};
 use countersign_domain::event::Event;
-use countersign_domain::guard::{GuardSettings, LINE_MEMORY, PersonKey};
+use countersign_domain::guard::{Block, BucketKey, GuardSettings, LINE_MEMORY, PersonKey};
 use countersign_domain::id::{Purpose, RecipientKey, ShardCount};
 use countersign_domain::limit::{Charge, ChargeMode, KeyPart, KeyParts, LimitKey, RuleLabel, RuleName, peek};
 use countersign_domain::phone::PhoneNumber;
-use countersign_domain::ports::{Accepted, Clock as _, GuardStore as _, LimitStore as _};
+use countersign_domain::ports::{
+    Accepted, BatchId, Clock as _, GuardStore, GuardView, LimitStore as _, ScoreChange, StoreError, StoredBlock,
+    Version,
+};
 use countersign_domain::recipient::Recipient;
 use countersign_domain::rule::{Action, RuleSettings, Rules, Subject};
-use countersign_domain::time::DAY;
+use countersign_domain::time::{DAY, Timestamp};
 use countersign_domain::use_case::{Error, RecordedEvent, Rulebook, StartAnswer, StartRequest};
 use countersign_domain::verification::{CheckOutcome, StartOutcome};
 use countersign_store_memory::feed::MemoryFeed;
@@ -22,6 +26,7 @@ use countersign_store_memory::limits::MemoryLimits;
 use countersign_store_memory::recipients::MemoryStore;
 use countersign_store_memory::tallies::MemoryTallies;
 use countersign_testkit::fixture;
+use countersign_testkit::guard::NoGuard;
 use countersign_testkit::house::House;
 use countersign_testkit::messenger::accepted;
 
@@ -309,6 +314,75 @@ async fn a_number_that_is_its_own_line_again_has_a_budget_again() {
     scene.walk.wait(3_600);
     scene.start(ASKED, "sign_in").await.expect("nothing stands in the way");
     assert_eq!((scene.used(KNOWN).await, scene.used(ASKED).await), (vec![2], vec![2]));
+}
+
+/// A guard's store that answers, and takes nothing.
+struct Deaf;
+
+fn deaf<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable("away".into()))
+}
+
+#[async_trait]
+impl GuardStore for Deaf {
+    async fn look(&self, buckets: &[BucketKey], person: Option<PersonKey>) -> Result<GuardView, StoreError> {
+        NoGuard.look(buckets, person).await
+    }
+
+    async fn score(&self, _: BatchId, _: &[ScoreChange], _: Timestamp) -> Result<Vec<i64>, StoreError> {
+        deaf()
+    }
+
+    async fn replace<'a>(
+        &self,
+        _: BucketKey,
+        _: Option<Version>,
+        _: Option<&'a Block>,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        deaf()
+    }
+
+    async fn scores(&self, _: &[BucketKey]) -> Result<Vec<i64>, StoreError> {
+        deaf()
+    }
+
+    async fn blocks(&self, _: usize) -> Result<Vec<StoredBlock>, StoreError> {
+        deaf()
+    }
+
+    async fn remember(&self, _: PersonKey, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
+        deaf()
+    }
+
+    async fn learn_line(&self, _: PersonKey, _: PersonKey, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
+        deaf()
+    }
+
+    async fn forget(&self, _: PersonKey) -> Result<(), StoreError> {
+        deaf()
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_the_store_does_not_take_is_told_and_fails_no_message() {
+    let mut scene = Scene::under(vec![rule("sends", Action::Send, 50)]);
+    let records = Arc::new(MemoryStore::new(ShardCount::DEFAULT));
+    scene.walk.house = House::builder(records, Arc::clone(&scene.limits) as _, Arc::new(MemoryFeed::new()))
+        .guard(Arc::new(Deaf), Arc::new(MemoryTallies::new()))
+        .rulebook(Rulebook {
+            rules: scene.walk.house.rulebook.rules.clone(),
+            ..fixture::rulebook()
+        })
+        .build();
+    scene.knows_by(Some(KNOWN));
+    scene.start(ASKED, "sign_in").await.expect("nothing stands in the way");
+    let record = scene.record(ASKED).await;
+    assert_eq!(record.verifications[0].deliveries[0].state, DeliveryState::Accepted);
+    assert_eq!(scene.used(KNOWN).await, [1], "what can be counted is");
+    let events = scene.walk.house.recorder.take();
+    assert!(events.contains(&Event::GuardUnheard));
 }
 
 #[tokio::test]

@@ -82,10 +82,13 @@ impl Work {
         })))
     }
 
-    /// What a start does: reads nothing, takes one charge, writes a record; sends behind the answer and writes again.
+    /// What a start does: looks for a line, reads nothing, takes one charge, writes a record; sends behind the answer and writes again.
     pub(super) async fn start(&self, phone: String) -> Outcome<[u8; 16]> {
         let key = key_for(&phone);
         let record = name(key, b'r');
+        let mut look = redis::cmd("MGET");
+        look.arg(name(key, b'p')).arg(name(key, b'a'));
+        let _: Vec<Option<Vec<u8>>> = ask(&self.0.redis, &look).await?;
         let found: Option<Vec<u8>> = ask(&self.0.redis, redis::cmd("GET").arg(&record)).await?;
         if found.is_some() {
             return Err("a fresh number has a record".to_owned());
