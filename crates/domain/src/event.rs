@@ -338,8 +338,8 @@ pub enum Event {
         /// The rule that was charged.
         rule: RuleName,
     },
-    /// What a message was billed beyond its reservation could not be charged. It is spent, and the budget may not know of
-    /// it until its window is over.
+    /// What nobody may refuse could not be charged: what a message was billed beyond its reservation, or its part at a
+    /// line that was learnt with it. It is spent, and the quota may not know of it until its window is over.
     ChargeLost {
         /// The budget that was to be charged.
         rule: RuleName,

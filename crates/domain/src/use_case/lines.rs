@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::guard::{LINE_MEMORY, PersonKey, line_of};
 use crate::id::CallerId;
 use crate::phone::PhoneNumber;
-use crate::ports::{ClaimedDelivery, GuardStore, LimitStore, NumberingPlan};
+use crate::ports::{ClaimedDelivery, GuardStore, NumberingPlan};
 use crate::rule::Subject;
 use crate::time::Timestamp;
 use crate::use_case::costs::Costs;
@@ -21,7 +21,6 @@ const NOBODY: &str = "nobody";
 pub(super) struct Lines {
     records: Arc<Records>,
     store: Arc<dyn GuardStore>,
-    limits: Arc<dyn LimitStore>,
     numbering: Arc<dyn NumberingPlan>,
 }
 
@@ -30,7 +29,6 @@ impl Lines {
         Self {
             records: Arc::clone(records),
             store: Arc::clone(&ports.guard),
-            limits: Arc::clone(&ports.limits),
             numbering: Arc::clone(&ports.numbering),
         }
     }
@@ -67,8 +65,7 @@ impl Lines {
         line
     }
 
-    /// Counts a message at its line that was decided without knowing it. What cannot be counted now is not worth a
-    /// failed message.
+    /// Counts a message at its line that was decided without knowing it.
     async fn count(&self, claimed: &ClaimedDelivery, phone: &PhoneNumber, line: PersonKey, now: Timestamp) {
         let (rulebook, recipient) = (&self.records.rulebook, &claimed.stored.recipient);
         let Ok(nobody) = CallerId::parse(NOBODY) else { return };
@@ -87,6 +84,6 @@ impl Lines {
         };
         let policy = rulebook.policy_of(recipient);
         let charges = Costs::counted_at_line(rulebook, &policy, &subject, outcome);
-        drop(self.limits.take(&charges, now).await);
+        self.records.spend(&charges, now).await;
     }
 }

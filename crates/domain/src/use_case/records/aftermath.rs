@@ -64,9 +64,9 @@ impl Records {
         self.spend(&spent, now).await;
     }
 
-    /// Charges what was spent beyond a reservation, whether or not it fits. A failure is only noted: what cannot be
-    /// counted now is not worth a failed webhook.
-    async fn spend(&self, spent: &[Charge], now: Timestamp) {
+    /// Charges what was spent and nobody may refuse, whether or not it fits. A failure is only noted: what cannot be
+    /// counted now is not worth a failed webhook, or a failed message.
+    pub(in crate::use_case) async fn spend(&self, spent: &[Charge], now: Timestamp) {
         if spent.is_empty() || matches!(self.limits.take(spent, now).await, Ok(Taken::All(_))) {
             return;
         }
