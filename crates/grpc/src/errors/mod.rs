@@ -4,79 +4,25 @@
 //! causes go to the log, once, and nowhere else.
 
 mod refusals;
+mod row;
 mod templates;
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::time::Duration;
 
 use countersign_domain::delivery::{Fault, ProviderReport};
 use countersign_domain::id::CallerId;
 use countersign_domain::ports::StoreError;
-use countersign_domain::template::Drift;
 use countersign_domain::use_case::Error;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
+use tonic_types::{FieldViolation, PreconditionViolation};
 
 use crate::call::{Call, Method};
 use crate::reason;
 
 pub(crate) use refusals::start_refusal;
+use row::Row;
 pub(crate) use templates::{applied_long_enough, apply_running, templates_status};
-
-/// One row of the table: everything a caller is told about one failure.
-struct Row {
-    code: Code,
-    reason: &'static str,
-    message: String,
-    metadata: HashMap<String, String>,
-    details: ErrorDetails,
-}
-
-impl Row {
-    fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason,
-            message: message.into(),
-            metadata: HashMap::default(),
-            details: ErrorDetails::new(),
-        }
-    }
-
-    fn with(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.metadata.insert(key.to_owned(), value.into());
-        self
-    }
-
-    fn retry_after(mut self, wait: Option<Duration>) -> Self {
-        if wait.is_some() {
-            self.details.set_retry_info(wait);
-        }
-        self
-    }
-
-    /// With the provider's words, if it said anything. Its details may be about somebody else's message and stay behind;
-    /// what the service knows of itself is told in full.
-    fn reported(self, report: Option<&ProviderReport>) -> Self {
-        let Some(ProviderReport { code, title, details }) = report else {
-            return self;
-        };
-        let row = self
-            .with("provider_code", code.to_string())
-            .with("provider_title", title.clone());
-        if *code == 0 && Drift::NAMES.contains(&title.as_str()) {
-            row.with("provider_details", details.clone())
-        } else {
-            row
-        }
-    }
-
-    fn status(mut self) -> Status {
-        self.details.set_error_info(self.reason, reason::DOMAIN, self.metadata);
-        Status::with_error_details(self.code, self.message, self.details)
-    }
-}
 
 /// What a caller sees of a use case's failure. Logs the failure with all its causes when an operator should know.
 pub(crate) fn status(error: &Error, call: &Call) -> Status {
@@ -342,6 +288,7 @@ mod tests {
     use countersign_domain::ports::ChallengeRefusal;
     use countersign_domain::time::Timestamp;
     use countersign_domain::use_case::Field;
+    use tonic_types::StatusExt;
 
     use super::*;
 
