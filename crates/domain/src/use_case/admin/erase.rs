@@ -40,9 +40,10 @@ impl Admin {
         self.guard.flush().await?;
         let lines = self.lines(&spellings).await?;
         let limits: Vec<_> = self.limit_keys(caller, &spellings, &lines).into_iter().collect();
-        let mut traces = self.forget_persons(&spellings).await?;
         let forgotten = self.limits.forget(&limits).await?;
-        traces += usize::try_from(forgotten).unwrap_or(usize::MAX);
+        // Afterwards, because a line leads to limits: what fails before is found again.
+        let persons = self.forget_persons(&spellings).await?;
+        let traces = persons.saturating_add(usize::try_from(forgotten).unwrap_or(usize::MAX));
         self.observer.record(&Event::PhoneErased {
             caller: caller.id.clone(),
             records,
