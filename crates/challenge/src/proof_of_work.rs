@@ -20,8 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::wire::{Answer, Salt, challenge_text};
 
-/// What a device may be asked to hash. Fewer cost a program nothing: some milliseconds. More are 20 seconds and longer on
-/// a slow phone, and nobody waits for that (`docs/challenge.md`).
+/// What a device may be asked to hash. Fewer cost a program nothing: some milliseconds. More are 20 seconds and longer
+/// on a slow phone, and nobody waits for that (`docs/challenge.md`).
 const NUMBERS: RangeInclusive<u32> = 1_000..=1_000_000;
 
 /// Shorter, and people on slow devices are refused for nothing. Longer, and what was met could pass twice.

@@ -140,8 +140,8 @@ async fn of_parallel_starts_one_opens_the_others_join_and_one_is_charged() {
     }
 }
 
-/// There are ten charges. While the first write is on its way, other starts could hold them all, and the rest be told that
-/// none is left.
+/// There are ten charges. While the first write is on its way, other starts could hold them all, and the rest be told
+/// that none is left.
 #[tokio::test]
 async fn parallel_starts_are_not_refused_for_want_of_what_those_they_race_will_give_back() {
     for turns_per_write in [10, 100] {

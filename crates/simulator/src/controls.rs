@@ -123,9 +123,9 @@ impl Controls {
     }
 
     /// From now on WhatsApp knows whoever holds `phone` by the number `known`, as it does with some lines of countries
-    /// whose numbers grew: answers to sends and webhooks name that one (Meta: `wa_id`, `recipient_id`, `from`). By its own
-    /// number, as in the beginning, when both are the same. Says false, and changes nothing, when one of them is not a
-    /// phone.
+    /// whose numbers grew: answers to sends and webhooks name that one (Meta: `wa_id`, `recipient_id`, `from`). By its
+    /// own number, as in the beginning, when both are the same. Says false, and changes nothing, when one of them is
+    /// not a phone.
     pub fn know_by(&self, phone: &str, known: &str) -> bool {
         let Some((digits, wa_id)) = digits_of(phone).zip(digits_of(known)) else {
             return false;

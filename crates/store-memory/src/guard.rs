@@ -42,8 +42,8 @@ impl MemoryGuard {
         Self::default()
     }
 
-    /// How many blocks, scores, persons, lines and batches are held, those included whose time is over and which no write has
-    /// dropped yet.
+    /// How many blocks, scores, persons, lines and batches are held, those included whose time is over and which no
+    /// write has dropped yet.
     pub fn len(&self) -> usize {
         let guard = lock(&self.0);
         guard.blocks.len() + guard.scores.len() + guard.persons.len() + guard.lines.len() + guard.batches.len()

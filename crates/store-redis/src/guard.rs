@@ -1,5 +1,5 @@
-//! What the guard remembers, on Redis: a string for each block, score, person and line, and a sorted set per shard as the index
-//! of blocks.
+//! What the guard remembers, on Redis: a string for each block, score, person and line, and a sorted set per shard as
+//! the index of blocks.
 
 use std::sync::{Arc, LazyLock};
 
@@ -27,9 +27,10 @@ const LISTED_MAX: usize = 10_000;
 
 /// Remembers for all instances.
 ///
-/// Every call is one round trip, but for `blocks`, which is two, and lists at most 10,000. On one node the keys of a look and of a batch may be in
-/// different slots; a cluster will want one call per shard. A batch of a hundred changes takes 0.2 ms of the server's one
-/// thread, and one of a thousand 4 ms, in which it serves nobody else: batches should be small.
+/// Every call is one round trip, but for `blocks`, which is two, and lists at most 10,000. On one node the keys of a
+/// look and of a batch may be in different slots; a cluster will want one call per shard. A batch of a hundred changes
+/// takes 0.2 ms of the server's one thread, and one of a thousand 4 ms, in which it serves nobody else: batches should
+/// be small.
 pub struct RedisGuard {
     pub(crate) link: Arc<Link>,
     pub(crate) keys: Arc<Keys>,

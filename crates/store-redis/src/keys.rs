@@ -23,13 +23,13 @@
 //!
 //! The sixteen bytes are keyed digests made by the domain (`RecipientKey`, `LimitKey`, `BucketKey`, `PersonKey`,
 //! `SeriesKey`), and of a batch its random id: nobody learns a phone from a key. A block names the numbers it stops by
-//! the digits they begin with, all but the last three or four. That is no phone, but it is for operators alone, so it is
-//! sealed like one. Every life is a span and not a moment, so that the clock of the Redis server means nothing. No key is ever
-//! written without a life, and the step that creates a key gives it its life.
+//! the digits they begin with, all but the last three or four. That is no phone, but it is for operators alone, so it
+//! is sealed like one. Every life is a span and not a moment, so that the clock of the Redis server means nothing. No
+//! key is ever written without a life, and the step that creates a key gives it its life.
 //!
-//! A batch of scores or tallies is one script and one key `m` or `n`, in the shard its own id falls into; the buckets and
-//! days it changes are in many. That is lawful on one node. For a cluster a batch is cut by shard, and each part sets the
-//! key of the batch in its own shard: the same names, one for each part.
+//! A batch of scores or tallies is one script and one key `m` or `n`, in the shard its own id falls into; the buckets
+//! and days it changes are in many. That is lawful on one node. For a cluster a batch is cut by shard, and each part
+//! sets the key of the batch in its own shard: the same names, one for each part.
 //!
 //! A change to what a key holds takes a new letter or a new version in the record, never the old one: instances of two
 //! versions run side by side during a roll-out.

@@ -32,8 +32,8 @@ pub(crate) static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(inc
 
 /// Keeps the state of shared limits on Redis.
 ///
-/// Every call is one round trip, whatever was taken when. On a cluster, charges of several shards are one more for each shard they are in; a
-/// refusal is still one.
+/// Every call is one round trip, whatever was taken when. On a cluster, charges of several shards are one more for each
+/// shard they are in; a refusal is still one.
 #[derive(Debug)]
 pub struct RedisLimits {
     pub(crate) link: Arc<Link>,

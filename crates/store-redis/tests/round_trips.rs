@@ -81,8 +81,8 @@ async fn with_all_the_defaults_and_a_budget_neither_a_start_nor_a_check_is_a_rou
     let (commands, started) = asked(&server, start(&house, &phone())).await;
     let started = started.unwrap();
     assert_eq!(started.outcome, StartOutcome::Opened);
-    // What the guard knows is answered with the line. Rules, budgets and what is unfinished are charged in one step, whichever
-    // shards they are in.
+    // What the guard knows is answered with the line. Rules, budgets and what is unfinished are charged in one step,
+    // whichever shards they are in.
     assert_eq!(commands, ["MGET", "GET", "EVALSHA", "EVALSHA"]);
     let (commands, ()) = asked(&server, house.run_errands()).await;
     assert_eq!(commands, ["EVALSHA", "EVALSHA"]);

@@ -1,5 +1,5 @@
-//! One person under two numbers that only Meta knows to be one: rules by phone count them as one, wherever they are asked
-//! for.
+//! One person under two numbers that only Meta knows to be one: rules by phone count them as one, wherever they are
+//! asked for.
 
 use countersign_grpc::v1;
 

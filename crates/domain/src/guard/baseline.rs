@@ -1,8 +1,8 @@
 //! What is usual: learnt from the hourly counts of the last weeks.
 //!
 //! An attacker writes in these counts, too. So the share of a fortnight is that of its median day, the usual of an hour
-//! leaves the busiest week out, and whatever is learnt is cut to bounds: who sends for days teaches little, and who sends
-//! for weeks gets at most as far as the bounds.
+//! leaves the busiest week out, and whatever is learnt is cut to bounds: who sends for days teaches little, and who
+//! sends for weeks gets at most as far as the bounds.
 
 use std::time::Duration;
 
@@ -65,8 +65,9 @@ impl Baseline {
 
     /// What the history of a country teaches at `now`.
     ///
-    /// p0 follows from the share that was finished in the last 14 days; with fewer than 200 sends it is what holds until it
-    /// is learnt. Unfinished may be five times the usual of this hour of the week, at least the configured minimum.
+    /// p0 follows from the share that was finished in the last 14 days; with fewer than 200 sends it is what holds
+    /// until it is learnt. Unfinished may be five times the usual of this hour of the week, at least the configured
+    /// minimum.
     pub fn learn(history: &CountryHistory, settings: &GuardSettings, now: Timestamp) -> Self {
         let share = usual_share(&history.sends, &history.finished, now);
         let unlearnt = Self::unlearnt(settings);
@@ -131,8 +132,8 @@ fn by_day(hours: &[(Timestamp, u64)], now: Timestamp) -> [u64; SHARE_DAYS] {
     days
 }
 
-/// How many sends usually begin within the life of an unfinished one, at this hour: the mean of the same hour of the last
-/// four weeks, without the busiest of three or more. In the first week of a history the same hour of its days.
+/// How many sends usually begin within the life of an unfinished one, at this hour: the mean of the same hour of the
+/// last four weeks, without the busiest of three or more. In the first week of a history the same hour of its days.
 fn usual_unfinished(sends: &[(Timestamp, u64)], now: Timestamp) -> u64 {
     let Some((first, _)) = sends.first() else { return 0 };
     let this_hour = now.hour();

@@ -73,8 +73,8 @@ pub struct Bucket {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketKey([u8; 16]);
 
-/// Where it is remembered that a person gave a code back, and what names a line without its number: a keyed digest of the
-/// phone.
+/// Where it is remembered that a person gave a code back, and what names a line without its number: a keyed digest of
+/// the phone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonKey([u8; 16]);
 

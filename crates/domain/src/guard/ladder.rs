@@ -1,13 +1,13 @@
 //! What follows from an alarm: a challenge, then longer and longer stops, and steps down in clean times.
 //!
-//! A rung is in force for as long as it lasts, and then starts are free again. It is remembered: the next alarm brings the
-//! rung above. With each clean period without an alarm, counted from the end of the stop, what is remembered steps down
-//! one rung, until nothing is.
+//! A rung is in force for as long as it lasts, and then starts are free again. It is remembered: the next alarm brings
+//! the rung above. With each clean period without an alarm, counted from the end of the stop, what is remembered steps
+//! down one rung, until nothing is.
 //!
-//! A country is not stopped as lightly as a block of numbers, because everybody new in it would be. As long as challenges
-//! keep the attacker out, the next alarm brings a challenge again, for as long as the whole row has lasted, so that each
-//! is about twice as long as the one before. Only an alarm in the midst of a challenge says that those who meet it do not
-//! finish either; then the ladder begins.
+//! A country is not stopped as lightly as a block of numbers, because everybody new in it would be. As long as
+//! challenges keep the attacker out, the next alarm brings a challenge again, for as long as the whole row has lasted,
+//! so that each is about twice as long as the one before. Only an alarm in the midst of a challenge says that those who
+//! meet it do not finish either; then the ladder begins.
 
 use std::time::Duration;
 
@@ -129,12 +129,12 @@ pub struct Block {
 }
 
 impl Block {
-    /// What an alarm makes of a bucket: the lowest rung, or one above that which is remembered. A country is stopped only
-    /// by an alarm in the midst of a challenge, and guesses are challenged and never more.
+    /// What an alarm makes of a bucket: the lowest rung, or one above that which is remembered. A country is stopped
+    /// only by an alarm in the midst of a challenge, and guesses are challenged and never more.
     ///
-    /// An alarm changes nothing, `None`, while a stop is in force: whatever it is about was decided before the stop. Nor
-    /// does it in the first minutes of a challenge, as long as sends from before it mature and another instance may raise
-    /// the same alarm.
+    /// An alarm changes nothing, `None`, while a stop is in force: whatever it is about was decided before the stop.
+    /// Nor does it in the first minutes of a challenge, as long as sends from before it mature and another instance may
+    /// raise the same alarm.
     pub fn raised(
         before: Option<&Self>,
         bucket: &Bucket,

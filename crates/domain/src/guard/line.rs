@@ -7,8 +7,8 @@ use crate::key::Identity;
 use crate::phone::PhoneNumber;
 use crate::time::DAY;
 
-/// How long it is remembered which line a number is another spelling of: 400 days. Each message that says so again renews
-/// it.
+/// How long it is remembered which line a number is another spelling of: 400 days. Each message that says so again
+/// renews it.
 pub const LINE_MEMORY: Duration = DAY.saturating_mul(400);
 
 /// The line that `asked` is another spelling of, when the provider took a message for it and knows the person by

@@ -1,7 +1,7 @@
 //! Scores: a CUSUM in thousandths of a natural logarithm, never below zero.
 //!
-//! Each observation adds how much better "this is abuse" explains it than "this is as usual". Good news takes away, and a
-//! score of zero is as good as it gets: nobody saves up for later.
+//! Each observation adds how much better "this is abuse" explains it than "this is as usual". Good news takes away, and
+//! a score of zero is as good as it gets: nobody saves up for later.
 
 use crate::recipient::{Comparison, Conversion};
 

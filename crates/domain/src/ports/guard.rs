@@ -100,12 +100,12 @@ pub struct GuardView {
 /// What the guard remembers, for all instances.
 ///
 /// Promises: scores are floored at zero and capped at [`COUNT_MAX`] after each change, in the order given, and no
-/// parallel change is lost. A batch of changes counts once, however often it is repeated within ten minutes of its first
-/// `now`, also by calls at the same time; all of it or nothing. Of concurrent replaces of one block that saw the same
-/// version exactly one is written, and the score of its bucket is zero after it; a refused one changes neither. A version
-/// is never given twice for one bucket, not even after its block was taken away. A block stays readable at least until
-/// its `kept_until`, a person and a line until their `until`, a score for 35 days after its last change, and none of them
-/// for ever.
+/// parallel change is lost. A batch of changes counts once, however often it is repeated within ten minutes of its
+/// first `now`, also by calls at the same time; all of it or nothing. Of concurrent replaces of one block that saw the
+/// same version exactly one is written, and the score of its bucket is zero after it; a refused one changes neither. A
+/// version is never given twice for one bucket, not even after its block was taken away. A block stays readable at
+/// least until its `kept_until`, a person and a line until their `until`, a score for 35 days after its last change,
+/// and none of them for ever.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait GuardStore: Send + Sync {

@@ -84,8 +84,8 @@ pub trait RecipientStore: Send + Sync {
     async fn backlog(&self, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Erases the record and its wake-up if the stored version is `seen`. Where nothing is stored there is nothing to
-    /// erase: gone, whatever was seen. On conflict hands back what is there and changes nothing. Tells nobody; the caller
-    /// publishes the change as after every write.
+    /// erase: gone, whatever was seen. On conflict hands back what is there and changes nothing. Tells nobody; the
+    /// caller publishes the change as after every write.
     async fn erase(&self, key: RecipientKey, seen: Version) -> Result<Erased, StoreError>;
 }
 
@@ -97,9 +97,9 @@ pub trait RecipientStore: Send + Sync {
 /// may be forgotten once it counts for nothing even by a clock that is five minutes behind, and is never kept for ever.
 ///
 /// A clock that is behind is granted nothing: it takes from the window or the slice that was heard of last. The wait of
-/// a refusal is exact, if nothing else happens. A store that cannot take all charges in one step (a cluster) may, when it
-/// races with others, show them for a moment what it takes and gives back again, and then names the longest wait of those
-/// charges alone that were refused in that step.
+/// a refusal is exact, if nothing else happens. A store that cannot take all charges in one step (a cluster) may, when
+/// it races with others, show them for a moment what it takes and gives back again, and then names the longest wait of
+/// those charges alone that were refused in that step.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait LimitStore: Send + Sync {
@@ -109,9 +109,9 @@ pub trait LimitStore: Send + Sync {
     /// refused charge that waits longest.
     async fn take(&self, charges: &[Charge], now: Timestamp) -> Result<Taken, StoreError>;
 
-    /// Gives every charge back, each as of when it was taken and one after the other: [`crate::limit::give_back`]. Never
-    /// beyond full, and never what time has given back already. What was not taken (a shadow charge that was over) is not
-    /// to be given back.
+    /// Gives every charge back, each as of when it was taken and one after the other: [`crate::limit::give_back`].
+    /// Never beyond full, and never what time has given back already. What was not taken (a shadow charge that was
+    /// over) is not to be given back.
     async fn give_back(&self, owed: &[GiveBack], now: Timestamp) -> Result<(), StoreError>;
 
     /// What is held for the key of each charge, in order; a state of another shape than the charge's quota is none.

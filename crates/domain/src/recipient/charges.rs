@@ -59,8 +59,8 @@ impl ChargeTag {
 impl Recipient {
     /// Books what a message costs on its delivery. A code that is new gets its length here, too.
     ///
-    /// Of a message that this one replaced before it left goes back what this one is charged for, too. What is left there
-    /// is for opening the verification.
+    /// Of a message that this one replaced before it left goes back what this one is charged for, too. What is left
+    /// there is for opening the verification.
     pub fn book(&mut self, claim: Claim, cost: SendCost) {
         let Some(verification) = self.verifications.iter_mut().find(|it| it.serial == claim.serial) else {
             return;

@@ -33,19 +33,19 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// The key of a quota of `rule`. Quotas of one rule have keys of their own, told apart by `quota`; they are kept in one
-    /// shard.
+    /// The key of a quota of `rule`. Quotas of one rule have keys of their own, told apart by `quota`; they are kept in
+    /// one shard.
     ///
-    /// An IPv4 address inside IPv6 is that IPv4 address. A request without an address, or without a device, counts as one
-    /// with all such requests of the same caller, over all apps unless the app is a part of its own (A15); phones of no
-    /// country count as one country.
+    /// An IPv4 address inside IPv6 is that IPv4 address. A request without an address, or without a device, counts as
+    /// one with all such requests of the same caller, over all apps unless the app is a part of its own (A15); phones
+    /// of no country count as one country.
     pub fn key(&self, identity: &Identity, rule: RuleName, parts: KeyParts, quota: usize) -> LimitKey {
         let quota = u64::try_from(quota).unwrap_or(u64::MAX);
         self.keys(identity, rule, parts).of(quota)
     }
 
-    /// What the keys of all quotas of `rule` are made from: one digest over the parts in their fixed order. A mark before
-    /// each says which part it is, and whether it is what stands for one that is absent.
+    /// What the keys of all quotas of `rule` are made from: one digest over the parts in their fixed order. A mark
+    /// before each says which part it is, and whether it is what stands for one that is absent.
     pub(super) fn keys(&self, identity: &Identity, rule: RuleName, parts: KeyParts) -> Keys {
         let address = self.client.address.map(Address::of);
         let device = self.client.device.as_ref().map(|it| it.expose().as_bytes());

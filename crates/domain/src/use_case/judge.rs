@@ -188,8 +188,8 @@ impl Judge {
         })
     }
 
-    /// What a caller is told of a refusal. A challenge that passed before is charged like a limit, and is none for whoever
-    /// answered it: it has to be met anew.
+    /// What a caller is told of a refusal. A challenge that passed before is charged like a limit, and is none for
+    /// whoever answered it: it has to be met anew.
     pub(super) fn told(&self, refusal: Error, case: &Case<'_>, outlook: &Outlook, now: Timestamp) -> Error {
         let is_used = matches!(
             refusal,

@@ -25,8 +25,8 @@ pub(crate) fn learnt(wrong: u64) -> u16 {
 /// Tries at each verification, by default: the first wrong one counts.
 const TRIES: u64 = 5;
 
-/// At how many of 100,000 verifications somebody guesses before the alarm, with `beside` honest ones for each thousand of
-/// them.
+/// At how many of 100,000 verifications somebody guesses before the alarm, with `beside` honest ones for each thousand
+/// of them.
 fn sprayed(q0: u16, wrong: u64, beside: u64, dice: &mut Dice) -> Option<u64> {
     let points = guess_points(q0);
     let (mut score, mut debt) = (0, 0);

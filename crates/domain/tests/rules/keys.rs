@@ -24,7 +24,8 @@ fn each_part_changes_the_key_and_nothing_else_does() {
         (base.clone().phone("+5511987654322"), &[Phone]),
         (base.clone().phone("+5511987664321"), &[Phone, NumberBlock]),
         (base.clone().phone("+551198765432"), &[Phone, NumberBlock]),
-        // The other spelling of a line is one phone, in a block of its own; and a line is nothing else that is told apart.
+        // The other spelling of a line is one phone, in a block of its own; and a line is nothing else that is told
+        // apart.
         (
             base.clone().phone("+5511987664321").line("+5511987654321"),
             &[NumberBlock],

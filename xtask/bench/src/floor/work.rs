@@ -82,7 +82,8 @@ impl Work {
         })))
     }
 
-    /// What a start does: looks for a line, reads nothing, takes one charge, writes a record; sends behind the answer and writes again.
+    /// What a start does: looks for a line, reads nothing, takes one charge, writes a record; sends behind the answer
+    /// and writes again.
     pub(super) async fn start(&self, phone: String) -> Outcome<[u8; 16]> {
         let key = key_for(&phone);
         let record = name(key, b'r');

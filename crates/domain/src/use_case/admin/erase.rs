@@ -22,9 +22,9 @@ impl Admin {
     /// Counters of many people, of a block or a country for one, stay. So do those of a rule that tells phones apart
     /// together with another caller, an address or a device: nothing leads to them from the phone alone. They are keyed
     /// digests, name nobody, and are gone when their quota is full again. The same goes for records of a purpose that
-    /// left the configuration. A line that this phone turned out to be another spelling of loses what its limits counted,
-    /// too; its own records and memories stay until its own number is erased. A start at the same moment counts as one after the erasure, and so does an approval
-    /// that another instance heard of within the last second.
+    /// left the configuration. A line that this phone turned out to be another spelling of loses what its limits
+    /// counted, too; its own records and memories stay until its own number is erased. A start at the same moment
+    /// counts as one after the erasure, and so does an approval that another instance heard of within the last second.
     ///
     /// When it fails half-way, some of it is gone and no event says so: repeating it erases the rest.
     pub async fn erase_recipient(&self, caller: &Caller, phone: &PhoneNumber) -> Result<usize, Error> {

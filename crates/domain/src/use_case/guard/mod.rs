@@ -130,8 +130,8 @@ impl Guard {
     /// Lets a send pass and says what it costs, or says why not. Changes nothing, so that explaining is the same as
     /// deciding.
     ///
-    /// Who gave a code back lately passes whatever was stopped for codes that nobody gave back, and is not counted. While
-    /// guesses are sprayed everybody is challenged: it is those persons' phones that are guessed at.
+    /// Who gave a code back lately passes whatever was stopped for codes that nobody gave back, and is not counted.
+    /// While guesses are sprayed everybody is challenged: it is those persons' phones that are guessed at.
     pub(super) fn clear(&self, outlook: &Outlook, subject: &Subject<'_>, now: Timestamp) -> Result<Clearance, Error> {
         let Some(settings) = &self.rulebook.guard else {
             return Ok(Clearance::default());
@@ -163,8 +163,8 @@ impl Guard {
         Ok(clearance)
     }
 
-    /// What a caller is told whose challenge has passed before: to meet another one. `None` when nothing asks for one any
-    /// more, and the next start needs none.
+    /// What a caller is told whose challenge has passed before: to meet another one. `None` when nothing asks for one
+    /// any more, and the next start needs none.
     pub(super) fn ask_anew(&self, outlook: &Outlook, subject: &Subject<'_>, now: Timestamp) -> Option<Error> {
         let obstacle = strongest(outlook, self.rulebook.guard.as_ref()?, now)?;
         let person = ChallengeSubject {

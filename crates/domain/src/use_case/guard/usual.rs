@@ -93,8 +93,8 @@ impl Usual {
         guess_points(self.wrong.get(bucket).copied().unwrap_or(WRONG_MAX))
     }
 
-    /// How many unfinished sends a country may have, and whether this instance has read what is usual there. Numbers of no
-    /// country share the least.
+    /// How many unfinished sends a country may have, and whether this instance has read what is usual there. Numbers of
+    /// no country share the least.
     pub(in crate::use_case) fn unfinished_max(
         &self,
         settings: &GuardSettings,

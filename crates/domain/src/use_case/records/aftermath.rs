@@ -31,8 +31,9 @@ impl Records {
         }
     }
 
-    /// Does what follows from a written decision; `taken` is what it was charged, if anything. A failure is only noted: what was taken comes back by itself with
-    /// time, and what was spent beyond a reservation is spent, whether or not a budget knows.
+    /// Does what follows from a written decision; `taken` is what it was charged, if anything. A failure is only noted:
+    /// what was taken comes back by itself with time, and what was spent beyond a reservation is spent, whether or not
+    /// a budget knows.
     pub(super) async fn carry_out(&self, app: &AppId, effects: Effects, taken: Option<GiveBack>, now: Timestamp) {
         let Effects {
             freed,

@@ -1,9 +1,9 @@
 //! Replay: what other rules would have decided about what was recorded. Pure: no store, no clock, no phone.
 //!
-//! A record holds what was asked and what became of it. What other rules would have let through that was refused then has
-//! no outcome: it is charged and otherwise unknown, so that a replay says rather too little of a looser policy than too
-//! much. What they would have refused that was sent then has one: how many of those people gave their code back says what
-//! a rule costs in sign-ins.
+//! A record holds what was asked and what became of it. What other rules would have let through that was refused then
+//! has no outcome: it is charged and otherwise unknown, so that a replay says rather too little of a looser policy than
+//! too much. What they would have refused that was sent then has one: how many of those people gave their code back
+//! says what a rule costs in sign-ins.
 
 mod recorded;
 mod referee;
@@ -160,7 +160,8 @@ impl<'a> Replay<'a> {
     }
 
     fn approved(&mut self, recipient: RecipientKey, mut sends: Vec<Judged>, now: Timestamp) {
-        // A person whose every message would have been refused would not have got in; the first refusal turned them away.
+        // A person whose every message would have been refused would not have got in; the first refusal turned them
+        // away.
         let all_refused = !sends.is_empty() && sends.iter().all(|it| it.refused_by.is_some());
         let turned_away = sends
             .first()
