@@ -47,10 +47,11 @@ impl Usual {
         }
     }
 
-    /// What was met and is not known for this hour, those of which nothing is known at all first; at most `most`.
+    /// What was met and is not known for this hour, those of which nothing is known at all first; at most `most`. A clock
+    /// that was ahead is no reason to know something: what it learnt is learnt anew.
     pub(in crate::use_case) fn unread(&self, most: usize, now: Timestamp) -> Vec<Bucket> {
         let last = |it: &&Bucket| self.learnt_in.get(*it).copied();
-        let mut unread: Vec<_> = self.met.iter().filter(|it| last(it) < Some(now.hour())).collect();
+        let mut unread: Vec<_> = self.met.iter().filter(|it| last(it) != Some(now.hour())).collect();
         unread.sort_by_key(last);
         unread.into_iter().take(most).cloned().collect()
     }

@@ -179,6 +179,13 @@ async fn what_is_usual_is_read_anew_when_the_hour_has_turned_and_not_before() {
     world.pass(Duration::from_millis(1));
     assert_eq!(flushed_calls().await, 1);
     assert_eq!(flushed_calls().await, 0);
+    // A clock that was days ahead, and is set right.
+    let right = world.now.load(Ordering::SeqCst);
+    world.pass(DAY * 20);
+    assert_eq!(flushed_calls().await, 1);
+    world.now.store(right, Ordering::SeqCst);
+    assert_eq!(flushed_calls().await, 1);
+    assert_eq!(flushed_calls().await, 0);
 }
 
 #[tokio::test]
