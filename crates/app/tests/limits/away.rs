@@ -289,8 +289,8 @@ async fn what_the_guard_heard_is_shared_once_however_often_redis_is_gone() {
     const PEOPLE: u64 = 5;
     let calm = guessed_wrong(PEOPLE, false).await;
     let stormy = guessed_wrong(PEOPLE, true).await;
-    let mut guesses = i64::try_from(PEOPLE * 3).unwrap();
-    assert_same(&calm, &stormy, guesses).await;
+    let mut people = i64::try_from(PEOPLE).unwrap();
+    assert_same(&calm, &stormy, people).await;
     // What is heard later is shared after everything else: nothing comes twice behind it.
     for number in 0..2 {
         for scene in [&calm, &stormy] {
@@ -298,22 +298,23 @@ async fn what_the_guard_heard_is_shared_once_however_often_redis_is_gone() {
             let code = scene.meta.code_for(&phone(900 + number)).await;
             check(&scene.client, &id, &other_than(&code)).await;
         }
-        guesses += 1;
-        assert_same(&calm, &stormy, guesses).await;
+        people += 1;
+        assert_same(&calm, &stormy, people).await;
     }
 }
 
-/// Waits until two services have heard the same, which is so many wrong guesses, each as bad as the other.
-async fn assert_same(calm: &Scene, stormy: &Scene, guesses: i64) {
+/// Waits until two services have heard the same, which is wrong guesses of so many people, each as bad as the other: the
+/// first of each counts.
+async fn assert_same(calm: &Scene, stormy: &Scene, people: i64) {
     let mut last = None;
     eventually("that both have heard the same", async || {
         let both = (heard(calm).await, heard(stormy).await);
         if last != Some(both) {
-            println!("score and counts of {guesses} wrong guesses, without kills and with them: {both:?}");
+            println!("score and counts of wrong guesses of {people}, without kills and with them: {both:?}");
             last = Some(both);
         }
         let (calm, stormy) = both;
-        (calm == stormy && calm.0 > 0 && calm.0 % guesses == 0).then_some(())
+        (calm == stormy && calm.0 > 0 && calm.0 % people == 0).then_some(())
     })
     .await;
 }
