@@ -142,6 +142,16 @@ impl Recipient {
         std::mem::take(&mut self.unanswered_sends)
     }
 
+    /// Whether no message of its verification left before the claimed one: the first that leaves stands for opening it.
+    pub fn opens_with(&self, claim: Claim) -> bool {
+        let deliveries = self
+            .verification(claim.serial)
+            .into_iter()
+            .flat_map(|it| &it.deliveries);
+        let mut earlier = deliveries.filter(|it| it.number < claim.delivery);
+        earlier.all(|it| !it.has_ever_left())
+    }
+
     /// Counts open sends as missed that are old enough. A late success gives back what a miss counts.
     pub(super) fn miss_matured(&mut self, now: Timestamp) {
         let Self {
@@ -170,7 +180,7 @@ impl Opening {
     fn of(verification: &Verification) -> Self {
         let any = |is: fn(&Delivery) -> bool| verification.deliveries.iter().any(is);
         Self {
-            has_left: any(|it| it.drop_at.is_some() || (it.state.is_hopeful() && it.has_left())),
+            has_left: any(Delivery::has_ever_left),
             is_hopeful: any(|it| it.state.is_hopeful()),
         }
     }
@@ -249,6 +259,11 @@ impl Delivery {
     /// Whether the provider may have it.
     const fn has_left(&self) -> bool {
         self.drop_at.is_some() || self.state.rank() > 0
+    }
+
+    /// Whether the provider may have it, or may have had it before it failed.
+    const fn has_ever_left(&self) -> bool {
+        self.drop_at.is_some() || (self.state.is_hopeful() && self.has_left())
     }
 
     /// When it is old enough to count as missed; `None` while it does not mature.

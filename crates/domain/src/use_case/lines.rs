@@ -58,8 +58,10 @@ impl Lines {
         if learnt.await.is_err() {
             self.records.observer.record(&Event::GuardUnheard);
         }
-        if let Some(new) = line.filter(|_| line != known) {
-            self.count(claimed, &asked, new, now).await;
+        if line != known {
+            self.count(claimed, &asked, line.unwrap_or(person), now).await;
+        }
+        if line.is_some() && line != known {
             self.records.observer.record(&Event::LineLearnt);
         }
         line
@@ -78,9 +80,10 @@ impl Lines {
             purpose: &recipient.purpose,
             caller: &nobody,
         };
-        let outcome = match claimed.claim.delivery {
-            1 => StartOutcome::Opened,
-            _ => StartOutcome::Resent,
+        let outcome = if recipient.opens_with(claimed.claim) {
+            StartOutcome::Opened
+        } else {
+            StartOutcome::Resent
         };
         let policy = rulebook.policy_of(recipient);
         let charges = Costs::counted_at_line(rulebook, &policy, &subject, outcome);

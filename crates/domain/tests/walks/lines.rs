@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_domain::client::Client;
-use countersign_domain::delivery::{DeliveryState, NextStep};
+use countersign_domain::delivery::{DeliveryState, NextStep, ProviderReport};
 use countersign_domain::event::Event;
 use countersign_domain::guard::{Block, BucketKey, GuardSettings, LINE_MEMORY, PersonKey};
 use countersign_domain::id::{Purpose, RecipientKey, ShardCount};
@@ -221,6 +221,19 @@ async fn what_follows_from_the_record_is_counted_at_a_line_that_is_new_and_nothi
 }
 
 #[tokio::test]
+async fn the_first_message_that_leaves_stands_for_opening_the_verification_at_a_line_that_is_new() {
+    let scene = Scene::under(vec![rule("starts", Action::Start, 50)]);
+    let report = ProviderReport::new(2, "Service unavailable", "");
+    scene.walk.house.messenger.refuse_next(NextStep::Unavailable, report);
+    scene.start(ASKED, "sign_in").await.expect("nothing stands in the way");
+    assert_eq!(scene.used(KNOWN).await, [0], "nobody took it");
+    scene.walk.wait(60);
+    let again = scene.start(ASKED, "sign_in").await.expect("a resend");
+    assert_eq!(again.outcome, StartOutcome::Resent);
+    assert_eq!(scene.used(KNOWN).await, [1]);
+}
+
+#[tokio::test]
 async fn counting_at_a_line_refuses_nothing_and_stands_beyond_its_quota() {
     let scene = Scene::under(vec![rule("sends", Action::Send, 1)]);
     scene.start(KNOWN, "sign_in").await.expect("nothing stands in the way");
@@ -311,9 +324,11 @@ async fn a_number_that_is_its_own_line_again_has_a_budget_again() {
         (scene.learnt(ASKED).await, scene.record(ASKED).await.line),
         (None, None)
     );
+    // Decided at the line of before, it counts at the number's own, too.
+    assert_eq!((scene.used(KNOWN).await, scene.used(ASKED).await), (vec![2], vec![2]));
     scene.walk.wait(3_600);
     scene.start(ASKED, "sign_in").await.expect("nothing stands in the way");
-    assert_eq!((scene.used(KNOWN).await, scene.used(ASKED).await), (vec![2], vec![2]));
+    assert_eq!((scene.used(KNOWN).await, scene.used(ASKED).await), (vec![2], vec![3]));
 }
 
 /// A guard's store that answers, and takes nothing.

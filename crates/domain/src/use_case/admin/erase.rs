@@ -24,7 +24,8 @@ impl Admin {
     /// digests, name nobody, and are gone when their quota is full again. The same goes for records of a purpose that
     /// left the configuration. A line that this phone turned out to be another spelling of loses what its limits
     /// counted, too; its own records and memories stay until its own number is erased. A start at the same moment
-    /// counts as one after the erasure, and so does an approval that another instance heard of within the last second.
+    /// counts as one after the erasure, and so do a message that is on its way to the provider and an approval that
+    /// another instance heard of within the last second.
     ///
     /// When it fails half-way, some of it is gone and no event says so: repeating it erases the rest.
     pub async fn erase_recipient(&self, caller: &Caller, phone: &PhoneNumber) -> Result<usize, Error> {
