@@ -1,5 +1,7 @@
 //! Replaying a record: the same rules decide the same again, and others say what they would have cost.
 
+mod by_hand;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
@@ -14,10 +16,8 @@ use countersign_domain::limit::{ChargeMode, KeyPart, KeyParts, Quota, RuleLabel,
 use countersign_domain::ports::Clock;
 use countersign_domain::rule::{Absent, Action, RuleSettings, Rules};
 use countersign_domain::template::Platform;
-use countersign_domain::time::Timestamp;
 use countersign_domain::use_case::{
-    CheckRequest, RecordedEvent, RecordedSubject, RecordedVerdict, Replay, ReplayTable, Rulebook, StartRequest,
-    VerificationName,
+    CheckRequest, RecordedEvent, Replay, ReplayTable, Rulebook, StartRequest, VerificationName,
 };
 use countersign_store_memory::feed::MemoryFeed;
 use countersign_store_memory::guard::MemoryGuard;
@@ -307,66 +307,4 @@ async fn no_phone_address_or_device_is_in_what_is_recorded() {
         assert!(!record.contains(secret));
     }
     assert!(record.contains("Start"));
-}
-
-/// A start that was challenged, the one that met it, and its code given back; and somebody who never met one.
-async fn challenged() -> Vec<RecordedEvent> {
-    let record = recorded(rulebook(Vec::new(), None), 17).await;
-    let starts = |it: &RecordedEvent| match it {
-        RecordedEvent::Start {
-            subject,
-            verdict: verdict @ RecordedVerdict::Sent { serial, .. },
-            ..
-        } => Some((subject.clone(), verdict.clone(), *serial)),
-        _ => None,
-    };
-    let mut starts = record.iter().filter_map(starts);
-    let (subject, sent, serial) = starts.next().expect("somebody was sent a code");
-    let (other, ..) = starts
-        .find(|it| it.0.phone != subject.phone)
-        .expect("somebody else, too");
-    let start = |subject: &RecordedSubject, verdict: &RecordedVerdict, seconds: u64| RecordedEvent::Start {
-        at: Timestamp::from_unix_millis(1_900_000_000_000 + seconds * 1_000),
-        subject: subject.clone(),
-        is_returning: false,
-        verdict: verdict.clone(),
-    };
-    let refused = RecordedVerdict::Refused {
-        rule: "guard_challenge".to_owned(),
-        outcome: None,
-    };
-    let ended = RecordedEvent::Ended {
-        at: Timestamp::from_unix_millis(1_900_000_030_000),
-        recipient: subject.recipient,
-        serial,
-        is_approved: true,
-    };
-    vec![
-        start(&subject, &refused, 0),
-        start(&other, &refused, 1),
-        start(&subject, &refused, 2),
-        start(&subject, &sent, 5),
-        ended,
-    ]
-}
-
-#[tokio::test]
-async fn who_met_a_challenge_then_is_not_turned_away_for_having_asked_twice() {
-    let record = challenged().await;
-    for guard in [None, Some(GuardSettings::default())] {
-        let table = replayed(&rulebook(Vec::new(), guard), &record);
-        assert_eq!((table.sent_then, table.newly_refused), (1, 0), "{table:#?}");
-        assert_eq!(
-            (table.sent_now, table.newly_sent),
-            (2, 1),
-            "the other one meets none: {table:#?}"
-        );
-        let row = table.rules["guard_challenge"];
-        assert_eq!(
-            (row.refused_then, row.refused_now, row.approved_then),
-            (3, 1, 0),
-            "{table:#?}"
-        );
-        assert_eq!(table.rules.len(), 1, "{table:#?}");
-    }
 }

@@ -88,7 +88,7 @@ impl<'a> Replay<'a> {
                 let sends = self.sends.get_mut(&(*recipient, *serial));
                 let failed = sends.and_then(|it| it.iter_mut().find(|it| it.delivery == *delivery));
                 if let Some(failed) = failed {
-                    self.referee.failed(failed, *had_left, now);
+                    self.referee.failed(*recipient, failed, *had_left, now);
                 }
             }
             RecordedEvent::Ended {
@@ -98,13 +98,17 @@ impl<'a> Replay<'a> {
                 ..
             } => {
                 let verification = (*recipient, *serial);
-                if *is_approved {
-                    let sends = self.sends.remove(&verification).unwrap_or_default();
-                    self.approved(*recipient, sends, now);
-                } else if let Some(sends) = self.sends.get(&verification) {
-                    // Kept: that a message failed may be heard later.
-                    self.referee.ended(sends, now);
+                // Kept: that a message failed may be heard later.
+                let Some(sends) = self.sends.get_mut(&verification) else {
+                    return;
+                };
+                if !*is_approved {
+                    return self.referee.ended(sends, now);
                 }
+                if let Some(rule) = turned_away_by(sends) {
+                    self.table.row(&rule).approved_then += 1;
+                }
+                self.referee.approved(*recipient, sends, now);
             }
         }
     }
@@ -158,18 +162,12 @@ impl<'a> Replay<'a> {
             }
         }
     }
+}
 
-    fn approved(&mut self, recipient: RecipientKey, mut sends: Vec<Judged>, now: Timestamp) {
-        // A person whose every message would have been refused would not have got in; the first refusal turned them
-        // away.
-        let all_refused = !sends.is_empty() && sends.iter().all(|it| it.refused_by.is_some());
-        let turned_away = sends
-            .first()
-            .and_then(|it| it.refused_by.clone())
-            .filter(|_| all_refused);
-        if let Some(rule) = turned_away {
-            self.table.row(&rule).approved_then += 1;
-        }
-        self.referee.approved(recipient, &mut sends, now);
-    }
+/// The rule that turned a person away who was approved then. One whose every message would have been refused would not
+/// have got in, and it was the first refusal that turned them away.
+fn turned_away_by(sends: &[Judged]) -> Option<String> {
+    let all_refused = sends.iter().all(|it| it.refused_by.is_some());
+    let first = sends.first().filter(|_| all_refused)?;
+    first.refused_by.clone()
 }

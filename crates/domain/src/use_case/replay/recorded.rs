@@ -194,7 +194,7 @@ impl RecordedEvent {
                 recipient: subject.verification.recipient(),
                 serial: subject.verification.serial(),
                 delivery: *delivery,
-                had_left: from.is_some_and(|from| from.rank() > 0),
+                had_left: from.is_some_and(is_in_other_hands),
             }),
             Event::Ended { subject, state, .. } => Some(Self::Ended {
                 at: now,
@@ -212,4 +212,10 @@ impl RecordedEvent {
             Self::Start { at, .. } | Self::Guess { at, .. } | Self::Failed { at, .. } | Self::Ended { at, .. } => *at,
         }
     }
+}
+
+/// Whether it is the provider's word that a message failed which was in this state. What an attempt came to is told of
+/// messages that are being sent.
+const fn is_in_other_hands(state: DeliveryState) -> bool {
+    matches!(state, DeliveryState::Unknown { .. }) || state.rank() > 0
 }

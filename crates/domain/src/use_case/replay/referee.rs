@@ -1,6 +1,7 @@
 //! The rules at work on a record: the same functions that decide about real starts, over states kept in memory.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::code::Salt;
@@ -145,6 +146,7 @@ impl<'a> Referee<'a> {
         }
         if let Some(recipient) = self.recipients.get_mut(&recorded.recipient) {
             recipient.sends.push(now);
+            recipient.unanswered_sends += unanswered_of(&judged.held);
         }
         if then == Then::Challenged {
             self.unanswered.insert(recorded.recipient, judged.clone());
@@ -221,9 +223,13 @@ impl<'a> Referee<'a> {
 
     /// A message that failed: what it holds goes back, but for what is settled once the provider had it. It reached
     /// nobody, so it says nothing about the people there.
-    pub(super) fn failed(&mut self, judged: &mut Judged, had_left: bool, now: Timestamp) {
+    pub(super) fn failed(&mut self, recipient: RecipientKey, judged: &mut Judged, had_left: bool, now: Timestamp) {
         let goes_back = |it: &mut (Charge, Settles)| !had_left || it.1 != Settles::Acceptance;
-        for (charge, _) in judged.held.extract_if(.., goes_back).collect::<Vec<_>>() {
+        let owed: Vec<_> = judged.held.extract_if(.., goes_back).collect();
+        if let Some(recipient) = self.recipients.get_mut(&recipient) {
+            recipient.unanswered_sends = recipient.unanswered_sends.saturating_sub(unanswered_of(&owed));
+        }
+        for (charge, _) in owed {
             self.give_back(&charge, judged.at, now);
         }
         if let Some(number) = judged.waits.take() {
@@ -245,17 +251,20 @@ impl<'a> Referee<'a> {
         }
     }
 
-    /// A verification that was approved: its sends are finished.
+    /// A verification that was approved: its sends are finished, and every send to the recipient is answered.
     pub(super) fn approved(&mut self, recipient: RecipientKey, sends: &mut [Judged], now: Timestamp) {
+        let mut answered = 0;
         if let Some(recipient) = self.recipients.get_mut(&recipient) {
             recipient.approved_at = Some(now);
+            answered = u64::from(std::mem::take(&mut recipient.unanswered_sends));
         }
         for judged in sends {
-            for (charge, settles) in std::mem::take(&mut judged.held) {
-                let is_answered = charge.rule == RuleName::UnansweredSends;
-                if settles == Settles::Approval || is_answered {
-                    let taken_at = if is_answered { now } else { judged.at };
-                    self.give_back(&charge, taken_at, now);
+            let is_owed = |it: &mut (Charge, Settles)| it.1 == Settles::Approval || is_unanswered(&it.0);
+            for (charge, _) in judged.held.extract_if(.., is_owed).collect::<Vec<_>>() {
+                if !is_unanswered(&charge) {
+                    self.give_back(&charge, judged.at, now);
+                } else if let Some(amount) = NonZeroU64::new(std::mem::take(&mut answered)) {
+                    self.give_back(&Charge { amount, ..charge }, now, now);
                 }
             }
             if let Some(number) = judged.waits.take() {
@@ -271,6 +280,15 @@ impl<'a> Referee<'a> {
             None => self.limits.remove(&charge.key),
         };
     }
+}
+
+fn is_unanswered(charge: &Charge) -> bool {
+    charge.rule == RuleName::UnansweredSends
+}
+
+/// How many unanswered sends are among the charges: one or none.
+fn unanswered_of(charges: &[(Charge, Settles)]) -> u32 {
+    u32::from(charges.iter().any(|(charge, _)| is_unanswered(charge)))
 }
 
 fn refused(judged: Judged, rule: &str) -> Judged {

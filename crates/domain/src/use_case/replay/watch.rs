@@ -60,8 +60,13 @@ impl<'a> Watch<'a> {
             && at <= now
         {
             self.maturing.pop_first();
+            self.learn(settings, at);
             self.miss(number, at);
         }
+        self.learn(settings, now);
+    }
+
+    fn learn(&mut self, settings: &GuardSettings, now: Timestamp) {
         for bucket in self.usual.unread(usize::MAX, now) {
             let [all, part] = self.hours.get(&bucket).cloned().unwrap_or_default();
             let (all, part) = (all.into_iter().collect(), part.into_iter().collect());
